@@ -1,0 +1,2 @@
+//! The machine around the model.
+#![no_std]

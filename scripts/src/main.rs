@@ -1,0 +1,2 @@
+//! The host program behind `cargo unreal`.
+fn main() {}
