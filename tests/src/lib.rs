@@ -1,1 +1,28 @@
-//! Whole-machine tests.
+//! Drivers for whole-machine tests: boot a disk image in an emulator, watch it from outside, and
+//! never wait for ever.
+//!
+//! ```text
+//! qemu, bochs          start an emulator with an image and give a machine that runs
+//!   emulator           what all machines can do: read the serial log, wait for something in it
+//!   process            the child process: a time limit, and killed when it is dropped
+//! qmp                  QEMU's control socket: registers, memory, stop
+//! registers            CR0, CS and EIP out of what QEMU or Bochs prints
+//! screen, cp437        the VGA text screen out of the bytes at 0xB8000
+//! transcript           the serial log: story, trace, last line
+//! ```
+//!
+//! A machine is watched through three windows that do not trust each other: the serial port, video
+//! memory, and the processor's registers.
+pub mod bochs;
+pub mod cp437;
+pub mod emulator;
+pub mod error;
+pub mod process;
+pub mod qemu;
+pub mod qmp;
+pub mod registers;
+pub mod screen;
+pub mod transcript;
+
+pub use emulator::Emulator;
+pub use error::Error;

@@ -1,0 +1,182 @@
+//! Bochs: slower than QEMU, but it checks segment limits, as real processors do.
+//!
+//! Debian's Bochs has the debugger built in. A file of commands lets the machine run; SIGINT stops
+//! it, and the commands after that save what a test wants to see.
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tempfile::TempDir;
+
+use crate::{
+    Emulator, Error,
+    emulator::Frozen,
+    process::{Collected, Process},
+    registers::Registers,
+    screen::{self, Screen},
+};
+
+/// A PC to be, with the image on its first IDE disk.
+#[derive(Clone, Debug)]
+pub struct Bochs {
+    /// Memory in MiB.
+    pub memory: u32,
+    /// Model of the processor, by Bochs' name.
+    pub cpu: &'static str,
+    /// How many processors.
+    pub processors: u32,
+    /// Boot from the first floppy drive instead.
+    pub floppy: bool,
+    /// How long it may run.
+    pub limit: Duration,
+}
+
+impl Default for Bochs {
+    fn default() -> Self {
+        Self {
+            memory: 128,
+            cpu: "corei7_haswell_4770",
+            processors: 1,
+            floppy: false,
+            limit: Duration::from_secs(120),
+        }
+    }
+}
+
+/// Where Debian's packages bochsbios and vgabios put their files.
+const BIOS: &str = "/usr/share/bochs/BIOS-bochs-latest";
+const VGA_BIOS: &str = "/usr/share/bochs/VGABIOS-lgpl-latest";
+const HINT: &str = "the packages are bochs, bochs-term, bochsbios and vgabios";
+
+/// The debugger's commands: run; then, after SIGINT, what is to be seen; then the end.
+fn debugger_commands() -> String {
+    format!("c\nr\nsreg\ncreg\nwritemem \"vga\" {:#x} {}\nq\n", screen::ADDRESS, screen::BYTES)
+}
+
+impl Bochs {
+    fn configuration(&self) -> String {
+        let (disk, boot) = if self.floppy {
+            ("floppya: type=1_44, 1_44=\"disk.img\", status=inserted", "floppy")
+        } else {
+            ("ata0-master: type=disk, path=\"disk.img\", mode=flat", "disk")
+        };
+        format!(
+            "\
+megs: {}
+cpu: model={}, count={}, ips=200000000, reset_on_triple_fault=0
+romimage: file={BIOS}
+vgaromimage: file={VGA_BIOS}
+{disk}
+boot: {boot}
+floppy_bootsig_check: disabled=0
+com1: enabled=1, mode=file, dev=serial
+display_library: term
+speaker: enabled=0
+clock: sync=none, time0=local
+log: bochs.log
+panic: action=fatal
+error: action=report
+",
+            self.memory, self.cpu, self.processors
+        )
+    }
+
+    /// Boots a machine with its own copy of `image`.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] without Bochs, [`Error::Io`] if it cannot be started.
+    pub fn boot(&self, image: &[u8]) -> Result<BochsMachine, Error> {
+        if !fs::exists(BIOS).unwrap_or(false) || !fs::exists(VGA_BIOS).unwrap_or(false) {
+            return Err(Error::Missing { program: "Bochs with its BIOS".into(), hint: HINT });
+        }
+        // Looked for here, because below it is `script` that starts it.
+        Process::start(Command::new("bochs").arg("--help").stdout(Stdio::null()), self.limit, HINT)?;
+
+        let folder = TempDir::with_prefix("unreallm-bochs-").map_err(Error::io("make a folder"))?;
+        for (name, content) in [
+            ("disk.img", image),
+            ("bochsrc", self.configuration().as_bytes()),
+            ("commands", debugger_commands().as_bytes()),
+            ("serial", b""),
+        ] {
+            fs::write(folder.path().join(name), content).map_err(Error::io("write Bochs' files"))?;
+        }
+        // Bochs' only display for machines without a screen is a terminal: `script` gives it one.
+        // `exec` keeps the process number, so that Bochs itself can be sent signals.
+        let mut command = Command::new("script");
+        command.args(["-qfc", "stty rows 25 cols 80; echo $$ >pid; exec bochs -q -f bochsrc -rc commands"]);
+        command.arg("/dev/null").current_dir(folder.path()).env("TERM", "xterm");
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut process = Process::start(&mut command, self.limit, "the package is bsdutils or util-linux")?;
+        let terminal = process.child().stdout.take().map(Collected::from_pipe).unwrap_or_default();
+        Ok(BochsMachine { process, terminal, folder })
+    }
+}
+
+/// A running Bochs.
+pub struct BochsMachine {
+    process: Process,
+    terminal: Collected,
+    folder: TempDir,
+}
+
+impl BochsMachine {
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Sends Bochs a signal, if it runs.
+    fn signal(&mut self, signal: Signal) {
+        let Ok(None) = self.process.status() else { return };
+        let pid = fs::read_to_string(self.path("pid")).ok().and_then(|text| text.trim().parse().ok());
+        if let Some(pid) = pid {
+            // It fails only if Bochs has just ended.
+            let _ = kill(Pid::from_raw(pid), signal);
+        }
+    }
+
+    /// Bochs' own log: what it says about disks, faults and power.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read.
+    pub fn log(&self) -> Result<String, Error> {
+        let log = fs::read(self.path("bochs.log")).map_err(Error::io("read Bochs' log"))?;
+        Ok(String::from_utf8_lossy(&log).into_owned())
+    }
+}
+
+impl Emulator for BochsMachine {
+    fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    fn serial(&mut self) -> Result<Vec<u8>, Error> {
+        fs::read(self.path("serial")).map_err(Error::io("read Bochs' serial log"))
+    }
+
+    fn freeze(&mut self) -> Result<Frozen, Error> {
+        self.signal(Signal::SIGINT);
+        self.wait_for_end()?;
+        let text = String::from_utf8_lossy(&self.terminal.bytes()).into_owned();
+        let registers = Registers::from_bochs(&text)
+            .ok_or_else(|| Error::Answer { asked: "r, sreg, creg".into(), answer: text })?;
+        let memory = fs::read(self.path("vga")).map_err(Error::io("read the memory that Bochs saved"))?;
+        let screen = Screen::new(memory)
+            .ok_or(Error::Answer { asked: "writemem".into(), answer: "less than was asked for".into() })?;
+        Ok(Frozen { screen, registers })
+    }
+}
+
+impl Drop for BochsMachine {
+    fn drop(&mut self) {
+        // Bochs does not end with its terminal, nor on SIGTERM.
+        self.signal(Signal::SIGKILL);
+    }
+}

@@ -1,0 +1,113 @@
+//! An emulator as a child process: it has a time limit, and it does not outlive its owner.
+use std::{
+    io::{self, Read},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::Error;
+
+/// How often a waiting test looks again.
+pub const POLL: Duration = Duration::from_millis(5);
+
+/// Bytes that a thread collects from a pipe, so that the child never blocks on a full one.
+#[derive(Clone, Default)]
+pub struct Collected(Arc<Mutex<Vec<u8>>>);
+
+impl Collected {
+    /// Starts collecting all of `pipe`.
+    pub fn from_pipe(mut pipe: impl Read + Send + 'static) -> Self {
+        let collected = Self::default();
+        let bytes = collected.clone();
+        thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            loop {
+                match pipe.read(&mut chunk) {
+                    Ok(0) => return,
+                    Ok(n) => bytes.lock().extend_from_slice(&chunk[..n]),
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    Err(_) => return,
+                }
+            }
+        });
+        collected
+    }
+
+    /// What came so far.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<u8>> {
+        // A reader that panicked left whole bytes behind, so the data is good.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A child process with a time limit.
+pub struct Process {
+    child: Child,
+    stderr: Collected,
+    started: Instant,
+    limit: Duration,
+}
+
+impl Process {
+    /// Starts `command`. `hint` tells which package to install when there is no such program.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if the program is not there, [`Error::Io`] if it cannot be started.
+    pub fn start(command: &mut Command, limit: Duration, hint: &'static str) -> Result<Self, Error> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        let started = Instant::now();
+        let mut child = command.stderr(Stdio::piped()).spawn().map_err(|cause| match cause.kind() {
+            io::ErrorKind::NotFound => Error::Missing { program: program.clone(), hint },
+            _ => Error::Io { doing: format!("start {program}"), cause },
+        })?;
+        let stderr = child.stderr.take().map(Collected::from_pipe).unwrap_or_default();
+        Ok(Self { child, stderr, started, limit })
+    }
+
+    /// The child, for its pipes.
+    pub fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    /// Time since the start.
+    pub fn age(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// The time limit.
+    pub fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// What the child wrote on standard error.
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.stderr.bytes()).trim().to_owned()
+    }
+
+    /// Its exit status if it has ended.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the system cannot tell.
+    pub fn status(&mut self) -> Result<Option<ExitStatus>, Error> {
+        self.child.try_wait().map_err(Error::io("look after the emulator"))
+    }
+
+    /// Ends the child at once and waits for it.
+    pub fn kill(&mut self) {
+        // Both fail only for a child that has ended already, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

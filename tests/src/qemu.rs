@@ -1,0 +1,259 @@
+//! QEMU: any PC that it can be, with an image on any kind of disk.
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread::sleep,
+    time::Duration,
+};
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::{
+    Emulator, Error,
+    emulator::Frozen,
+    process::{Collected, POLL, Process},
+    qmp::Qmp,
+    registers::Registers,
+    screen::{self, Screen},
+};
+
+/// What the machine is booted from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Storage {
+    /// `-drive format=raw,file=…`: IDE on pc, AHCI on q35.
+    #[default]
+    Drive,
+    /// A virtio block device.
+    Virtio,
+    /// An NVMe controller.
+    Nvme,
+    /// A USB stick on an EHCI controller.
+    Usb,
+    /// The first floppy drive.
+    Floppy,
+    /// The default drive, on which every read of this sector fails.
+    BadSector(u32),
+}
+
+/// A PC to be. Fields that are `None` or empty are left to QEMU's defaults.
+#[derive(Clone, Debug)]
+pub struct Qemu {
+    /// `qemu-system-x86_64` or `qemu-system-i386`.
+    pub program: &'static str,
+    /// `-M`: pc, q35, isapc.
+    pub machine: Option<&'static str>,
+    /// `-cpu`.
+    pub cpu: Option<&'static str>,
+    /// `-m`, in MiB.
+    pub memory: Option<u32>,
+    /// What it is booted from.
+    pub storage: Storage,
+    /// Anything else.
+    pub extra: Vec<String>,
+    /// How long it may run.
+    pub limit: Duration,
+}
+
+impl Default for Qemu {
+    /// `qemu-system-x86_64` with nothing but its defaults, for a minute.
+    fn default() -> Self {
+        Self {
+            program: "qemu-system-x86_64",
+            machine: None,
+            cpu: None,
+            memory: None,
+            storage: Storage::Drive,
+            extra: Vec::new(),
+            limit: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Qemu {
+    /// The same, on the q35 machine.
+    pub fn q35() -> Self {
+        Self { machine: Some("q35"), ..Self::default() }
+    }
+
+    /// Boots a machine with its own copy of `image`.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] without QEMU, [`Error::Io`] if it cannot be started.
+    pub fn boot(&self, image: &[u8]) -> Result<QemuMachine, Error> {
+        let folder = TempDir::with_prefix("unreallm-qemu-").map_err(Error::io("make a folder"))?;
+        let disk = folder.path().join("disk.img");
+        fs::write(&disk, image).map_err(Error::io("write the image"))?;
+        let socket = folder.path().join("qmp");
+
+        let mut command = Command::new(self.program);
+        command.args(self.arguments(&disk, folder.path())?);
+        command.args(["-serial", "stdio", "-display", "none", "-monitor", "none"]);
+        command.arg("-qmp").arg(format!("unix:{},server=on,wait=off", socket.display()));
+        // A machine that resets would boot again and again: one boot is all a test looks at.
+        command.args(["-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
+        command.args(&self.extra);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+
+        let mut process = Process::start(&mut command, self.limit, "the package is qemu-system-x86")?;
+        let serial = process.child().stdout.take().map(Collected::from_pipe).unwrap_or_default();
+        Ok(QemuMachine { process, serial, socket, qmp: None, folder })
+    }
+
+    fn arguments(&self, disk: &Path, folder: &Path) -> Result<Vec<String>, Error> {
+        let mut arguments = Vec::new();
+        for (flag, value) in [
+            ("-M", self.machine.map(str::to_owned)),
+            ("-cpu", self.cpu.map(str::to_owned)),
+            ("-m", self.memory.map(|mib| mib.to_string())),
+        ] {
+            if let Some(value) = value {
+                arguments.extend([flag.to_owned(), value]);
+            }
+        }
+        let file = format!("format=raw,file={}", disk.display());
+        let backend = format!("{file},if=none,id=disk");
+        let storage: Vec<String> = match self.storage {
+            Storage::Drive => vec!["-drive".into(), file],
+            Storage::Virtio => vec!["-drive".into(), format!("{file},if=virtio")],
+            Storage::Nvme => {
+                vec![
+                    "-drive".into(),
+                    backend,
+                    "-device".into(),
+                    "nvme,drive=disk,serial=unreallm,bootindex=0".into(),
+                ]
+            }
+            Storage::Usb => vec![
+                "-drive".into(),
+                backend,
+                "-device".into(),
+                "usb-ehci,id=ehci".into(),
+                "-device".into(),
+                "usb-storage,bus=ehci.0,drive=disk,bootindex=0".into(),
+            ],
+            Storage::Floppy => vec!["-drive".into(), format!("{file},if=floppy"), "-boot".into(), "a".into()],
+            Storage::BadSector(sector) => {
+                let rules = folder.join("blkdebug");
+                let rule = format!(
+                    "[inject-error]\nevent = \"read_aio\"\nerrno = \"5\"\nsector = \"{sector}\"\nimmediately = \"off\"\n"
+                );
+                fs::write(&rules, rule).map_err(Error::io("write the blkdebug rules"))?;
+                vec![
+                    "-drive".into(),
+                    format!("format=raw,file=blkdebug:{}:{}", rules.display(), disk.display()),
+                ]
+            }
+        };
+        arguments.extend(storage);
+        Ok(arguments)
+    }
+}
+
+/// A running QEMU.
+pub struct QemuMachine {
+    process: Process,
+    serial: Collected,
+    socket: PathBuf,
+    qmp: Option<Qmp>,
+    folder: TempDir,
+}
+
+impl QemuMachine {
+    /// QEMU's control socket.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] or [`Error::Ended`] if QEMU does not open it.
+    pub fn qmp(&mut self) -> Result<&mut Qmp, Error> {
+        while self.qmp.is_none() {
+            self.qmp = Qmp::connect(&self.socket)?;
+            if self.qmp.is_none() {
+                if let Some(status) = self.process.status()? {
+                    let said = self.process.stderr();
+                    return Err(Error::Ended { awaited: "QMP".into(), status, said, log: String::new() });
+                }
+                self.check_time("QMP", &[])?;
+                sleep(POLL);
+            }
+        }
+        Ok(self.qmp.as_mut().expect("connected above"))
+    }
+
+    /// The processor's registers. The machine runs on.
+    ///
+    /// # Errors
+    /// [`Error::Answer`] if QEMU's answer cannot be read.
+    pub fn registers(&mut self) -> Result<Registers, Error> {
+        let text = self.qmp()?.monitor("info registers")?;
+        Registers::from_qemu(&text).ok_or(Error::Answer { asked: "info registers".into(), answer: text })
+    }
+
+    /// A copy of `size` bytes of physical memory from `address` on. The machine runs on.
+    ///
+    /// # Errors
+    /// [`Error::Answer`] or [`Error::Io`] if QEMU does not give it.
+    pub fn memory(&mut self, address: u32, size: usize) -> Result<Vec<u8>, Error> {
+        let file = self.folder.path().join("memory");
+        let arguments = json!({ "val": address, "size": size, "filename": file });
+        self.qmp()?.execute("pmemsave", arguments)?;
+        fs::read(&file).map_err(Error::io("read the memory that QEMU saved"))
+    }
+
+    /// The text screen. The machine runs on.
+    ///
+    /// # Errors
+    /// As [`QemuMachine::memory`].
+    pub fn screen(&mut self) -> Result<Screen, Error> {
+        let memory = self.memory(screen::ADDRESS, screen::BYTES)?;
+        Screen::new(memory)
+            .ok_or(Error::Answer { asked: "pmemsave".into(), answer: "less than was asked for".into() })
+    }
+
+    /// Where the hardware cursor is: row and column, from the CRT controller's registers 0Eh and
+    /// 0Fh (FreeVGA, "CRTC registers"). The machine must be stopped: reading them needs the index
+    /// register that its own driver uses.
+    ///
+    /// # Errors
+    /// [`Error::Answer`] if QEMU's answer cannot be read.
+    pub fn cursor(&mut self) -> Result<(usize, usize), Error> {
+        let mut cell = 0;
+        for register in ["0x0e", "0x0f"] {
+            let qmp = self.qmp()?;
+            qmp.monitor(&format!("o /b 0x3d4 {register}"))?;
+            let answer = qmp.monitor("i /b 0x3d5")?; // "portb[0x03d5] = 0x1a"
+            let value = answer
+                .trim()
+                .rsplit_once("0x")
+                .and_then(|(_, digits)| usize::from_str_radix(digits, 16).ok())
+                .ok_or(Error::Answer { asked: "i /b 0x3d5".into(), answer })?;
+            cell = cell << 8 | value;
+        }
+        Ok((cell / screen::COLUMNS, cell % screen::COLUMNS))
+    }
+
+    /// Sends bytes to the machine's serial port.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if QEMU does not take them.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let stdin = self.process.child().stdin.as_mut().expect("stdin is a pipe");
+        stdin.write_all(bytes).and_then(|()| stdin.flush()).map_err(Error::io("write to the serial port"))
+    }
+}
+
+impl Emulator for QemuMachine {
+    fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    fn serial(&mut self) -> Result<Vec<u8>, Error> {
+        Ok(self.serial.bytes())
+    }
+
+    fn freeze(&mut self) -> Result<Frozen, Error> {
+        self.qmp()?.execute("stop", json!({}))?;
+        Ok(Frozen { screen: self.screen()?, registers: self.registers()? })
+    }
+}
