@@ -31,5 +31,5 @@ pub const STAGE1_BYTES: usize = 446;
 
 const _: () = {
     assert!(SETTINGS_LBA < MODEL_LBA, "the kernel grew into the model");
-    assert!(MODEL_LBA * SECTOR % 4096 == 0, "the model starts at a multiple of 4 KiB");
+    assert!((MODEL_LBA * SECTOR).is_multiple_of(4096), "the model starts at a multiple of 4 KiB");
 };

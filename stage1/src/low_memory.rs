@@ -67,5 +67,5 @@ const _: () = {
     assert!(REGIONS[REGIONS.len() - 1].end <= EBDA_LOWEST);
     assert!(KERNEL_DATA.end <= 0x1_0000, "16-bit addresses reach no further");
     assert!(KERNEL_DATA.end == KERNEL_CODE.start, "one file holds both");
-    assert!(BOUNCE.start % 0x1_0000 == 0, "a BIOS read must not cross 64 KB");
+    assert!(BOUNCE.start.is_multiple_of(0x1_0000), "a BIOS read must not cross 64 KB");
 };

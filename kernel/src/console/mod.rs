@@ -1,0 +1,105 @@
+//! The console: the VGA's text screen and the serial port, every character on both.
+//!
+//! Text is UTF-8. The serial port gets it as it is, with line feeds as CR LF; the screen gets it in
+//! code page 437.
+pub mod cp437;
+pub mod screen;
+#[cfg(target_os = "none")]
+pub mod serial;
+#[cfg(target_os = "none")]
+pub mod vga;
+
+#[cfg(target_os = "none")]
+mod both {
+    use super::{cp437::Decoder, screen::Screen, serial::Serial, vga::Vga};
+    use core::fmt;
+    use spinning_top::Spinlock;
+
+    /// Both consoles.
+    pub struct Console {
+        vga: Vga,
+        screen: Screen,
+        decoder: Decoder,
+        serial: Serial,
+    }
+
+    static CONSOLE: Spinlock<Console> = Spinlock::new(Console {
+        vga: Vga,
+        screen: Screen::new(),
+        decoder: Decoder::new(),
+        serial: Serial::absent(),
+    });
+
+    impl Console {
+        /// Writes UTF-8, which may begin or end inside a character, to both consoles.
+        pub fn write_bytes(&mut self, bytes: &[u8]) {
+            for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+                match line.strip_suffix(b"\n") {
+                    Some(text) => {
+                        self.serial.send(text);
+                        self.serial.send(b"\r\n");
+                    }
+                    None => self.serial.send(line),
+                }
+            }
+            for &byte in bytes {
+                let Self { screen, vga, decoder, .. } = self;
+                decoder.decode(byte, |character| screen.write(vga, character));
+            }
+            self.screen.show_cursor(&mut self.vga);
+        }
+
+        /// Writes to the serial port only.
+        pub fn write_serial(&mut self, bytes: &[u8]) {
+            self.serial.send(bytes);
+        }
+    }
+
+    impl fmt::Write for Console {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.write_bytes(text.as_bytes());
+            Ok(())
+        }
+    }
+
+    /// Sets both consoles up.
+    pub fn init() {
+        let mut console = CONSOLE.lock();
+        let Console { vga, screen, serial, .. } = &mut *console;
+        serial.init();
+        vga.init();
+        screen.clear(vga);
+    }
+
+    /// Runs `work` on the console.
+    pub fn with<R>(work: impl FnOnce(&mut Console) -> R) -> R {
+        work(&mut CONSOLE.lock())
+    }
+
+    /// Takes the console away from whoever holds it: for the last words of a machine that stops.
+    pub fn seize() {
+        // SAFETY: the holder is the code that was interrupted by a panic or an exception; it never
+        // runs again.
+        unsafe { CONSOLE.force_unlock() };
+    }
+}
+
+#[cfg(target_os = "none")]
+pub use both::{Console, init, seize, with};
+
+/// Prints to both consoles.
+#[macro_export]
+macro_rules! print {
+    ($($argument:tt)*) => {
+        $crate::console::with(|console| {
+            let _ = core::fmt::Write::write_fmt(console, format_args!($($argument)*));
+        })
+    };
+}
+
+/// Prints to both consoles, and a line feed.
+#[macro_export]
+macro_rules! println {
+    () => { $crate::print!("\n") };
+    ($($argument:tt)*) => { $crate::print!("{}\n", format_args!($($argument)*)) };
+}

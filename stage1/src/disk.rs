@@ -1,0 +1,182 @@
+//! Reading the kernel by INT 13h.
+use core::arch::{asm, global_asm};
+use core::cell::UnsafeCell;
+use core::mem::{MaybeUninit, offset_of};
+use stage1::disk_address::{DiskAddressPacket, Geometry};
+use stage1::disk_map::{KERNEL_LBA, KERNEL_SECTORS};
+use stage1::low_memory::KERNEL_DATA;
+
+/// Functions, in AH.
+const RESET: u16 = 0x0000;
+const READ_CHS: u16 = 0x0201; // AL = 1 sector
+const GEOMETRY: u16 = 0x0800;
+const CHECK_EXTENSIONS: u16 = 0x4100;
+const READ_EXTENDED: u16 = 0x4200;
+/// What CHECK_EXTENSIONS wants in BX and gives back with its bytes swapped.
+const EXTENSIONS_ASK: Input = Input::new(0x55AA);
+const EXTENSIONS_ANSWER: u16 = 0xAA55;
+/// Bit of CX in that answer: AH=42h is there.
+const PACKET_ACCESS: u16 = 1;
+/// How many reads may fail, with a reset after each: a drive that spins up needs a few.
+const TRIES: u8 = 5;
+/// Sectors in an extended read. 4 KiB divide both the load address and the 64 KB that no read may
+/// cross.
+const EXTENDED_STEP: u16 = 8;
+/// A sector in units of real-mode segments.
+const PARAGRAPHS_PER_SECTOR: u16 = 512 / 16;
+
+const _: () =
+    assert!(KERNEL_DATA.start.is_multiple_of(4096) && KERNEL_SECTORS.is_multiple_of(EXTENDED_STEP as u32));
+
+/// The drive that we came from, and how far we read.
+#[repr(C)]
+pub struct Disk {
+    /// What the next call reads, and to where.
+    packet: DiskAddressPacket,
+    /// The BIOS's number of the drive. The entry code puts it here.
+    pub drive: u8,
+    /// How many reads may still fail.
+    tries: u8,
+    /// The shape, where sectors must be named by cylinder, head and sector.
+    geometry: Option<Geometry>,
+}
+
+/// A static that one reference at a time may change.
+#[repr(transparent)]
+pub struct Single<T>(UnsafeCell<T>);
+
+// SAFETY: the boot sector has one thread of execution and no interrupt handlers of its own.
+unsafe impl<T> Sync for Single<T> {}
+
+impl<T> Single<T> {
+    /// The address of what is inside.
+    pub const fn get(&self) -> *mut T {
+        self.0.get()
+    }
+}
+
+/// Starts with the kernel's first sectors.
+pub static DISK: Single<Disk> = Single(UnsafeCell::new(Disk {
+    packet: DiskAddressPacket::new(KERNEL_LBA, EXTENDED_STEP, (KERNEL_DATA.start >> 4) as u16),
+    drive: 0,
+    tries: TRIES,
+    geometry: None,
+}));
+
+/// Where the entry code leaves the drive's number.
+pub const DRIVE_OFFSET: usize = offset_of!(Disk, drive);
+
+impl Disk {
+    /// Extended reads where the BIOS has them, cylinder, head and sector otherwise.
+    #[inline(always)]
+    pub fn find_addressing(&mut self) -> Option<()> {
+        let extensions = int13(CHECK_EXTENSIONS, EXTENSIONS_ASK, ANY, ANY);
+        if extensions.bx == EXTENSIONS_ANSWER && extensions.cx & PACKET_ACCESS != 0 {
+            return extensions.succeeded();
+        }
+        self.packet.sectors = 1;
+        let shape = int13(GEOMETRY, ANY, ANY, ANY);
+        self.geometry = Geometry::from_registers(shape.cx, shape.dx);
+        self.geometry?;
+        shape.succeeded()
+    }
+
+    /// Reads what the packet names.
+    #[inline(always)]
+    pub fn read(&mut self) -> Option<()> {
+        match self.geometry {
+            None => int13(READ_EXTENDED, ANY, ANY, ANY),
+            Some(geometry) => {
+                let chs = geometry.chs((self.packet.lba as u8).into());
+                int13(READ_CHS, Input::new(0), Input::new(chs.cx), Input::new(u16::from(chs.head) << 8))
+            }
+        }
+        .succeeded()
+    }
+
+    /// Moves on by what [`Self::read`] read.
+    #[inline(always)]
+    pub fn advance(&mut self) {
+        self.packet.lba += u32::from(self.packet.sectors);
+        self.packet.segment += self.packet.sectors * PARAGRAPHS_PER_SECTOR;
+    }
+
+    /// Resets the drive. `None` if that was tried often enough.
+    #[inline(always)]
+    pub fn try_again(&mut self) -> Option<()> {
+        int13(RESET, ANY, ANY, ANY);
+        self.tries -= 1;
+        (self.tries != 0).then_some(())
+    }
+
+    /// Is there more of the kernel to read?
+    #[inline(always)]
+    pub fn wants_more(&self) -> bool {
+        (self.packet.lba as u8) < (KERNEL_LBA + KERNEL_SECTORS) as u8
+    }
+}
+
+/// What a register holds when INT 13h is called.
+type Input = MaybeUninit<u16>;
+/// The function does not read this register.
+const ANY: Input = Input::uninit();
+
+/// Calls INT 13h with the drive in DL, the packet in DS:SI and its segment in ES.
+#[inline(always)]
+fn int13(ax: u16, bx: Input, cx: Input, dx: Input) -> Answer {
+    let (bx_out, cx_out, dx_out, failed);
+    // SAFETY: the BIOS writes only to ES:BX or to the packet's buffer, both in the kernel's
+    // memory; all registers that it may change are outputs or saved by the thunk.
+    unsafe {
+        asm!("callw {thunk}", thunk = sym int13_thunk,
+            inout("ax") ax => _, inout("bx") bx => bx_out, inout("cx") cx => cx_out,
+            inout("dx") dx => dx_out, out("di") failed, options(att_syntax));
+    }
+    Answer { bx: bx_out, cx: cx_out, dx: dx_out, failed }
+}
+
+/// What a call leaves behind.
+struct Answer {
+    bx: u16,
+    cx: u16,
+    dx: u16,
+    /// The carry flag, in every bit.
+    failed: u16,
+}
+
+impl Answer {
+    #[inline(always)]
+    fn succeeded(self) -> Option<()> {
+        (self.failed == 0).then_some(())
+    }
+}
+
+unsafe extern "C" {
+    fn int13_thunk();
+}
+
+// IN: AX, BX, CX, DH as INT 13h wants them. OUT: BX, CX, DX as it leaves them, DI = 0 if all is well,
+// -1 if the carry flag was set. CLOBBER: AX. SI is LLVM's own, so it is saved; ES:DI = 0 keeps
+// AH=08h of some BIOSes in order.
+global_asm!(
+    ".section .text.int13, \"ax\"",
+    "int13_thunk:",
+    "push bp",
+    "push si",
+    "push es",
+    "mov dl, [{disk} + {drive}]",
+    "mov es, [{disk} + {segment}]",
+    "mov si, offset {disk}",
+    "int 0x13",
+    "sbb di, di",
+    "pop es",
+    "pop si",
+    "pop bp",
+    ".byte 0xC3", // RET of 16 bits
+    disk = sym DISK,
+    drive = const DRIVE_OFFSET,
+    segment = const offset_of!(Disk, packet.segment),
+);
+
+const _: () = assert!(offset_of!(Disk, packet) == 0, "the thunk takes the one's address for the other's");
+const _: () = assert!(KERNEL_LBA + KERNEL_SECTORS <= 0xFF, "sector numbers are compared as bytes");

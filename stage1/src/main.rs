@@ -1,0 +1,37 @@
+//! The boot sector: 446 bytes that bring a PC from the BIOS to the kernel.
+//!
+//! The BIOS loads it to 0x7C00 in real mode with the drive's number in DL. It moves itself out of
+//! the way, opens A20, enters unreal mode, loads the kernel and jumps to it. If a step fails it
+//! prints `!` and one letter ([`failure::Failure`]) and stops.
+//!
+//! What keeps it small: in 16-bit code an access to the stack costs two prefixes and a SIB byte, to
+//! a static none. So what changes stands in one static, [`disk::Disk`].
+#![no_std]
+#![no_main]
+
+mod a20;
+mod disk;
+mod entry;
+mod failure;
+mod unreal;
+
+use disk::DISK;
+use failure::{Failure, OrStop};
+
+/// The order of a boot.
+extern "C" fn boot() -> ! {
+    // SAFETY: the only reference to it; from here on there is one thread of execution.
+    let disk = unsafe { &mut *DISK.get() };
+    unreal::check_real_mode().or_stop(Failure::VirtualMode);
+    a20::open();
+    #[cfg(not(feature = "leave-out-unreal"))]
+    unreal::enter();
+    disk.find_addressing().or_stop(Failure::Geometry);
+    while disk.wants_more() {
+        match disk.read() {
+            Some(()) => disk.advance(),
+            None => disk.try_again().or_stop(Failure::Read),
+        }
+    }
+    entry::jump_to_kernel(disk.drive)
+}
