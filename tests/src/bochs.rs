@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use crate::{
     Emulator, Error,
     emulator::Frozen,
+    nasty_bios::Faults,
     process::{Collected, Process},
     registers::Registers,
     screen::{self, Screen},
@@ -34,6 +35,8 @@ pub struct Bochs {
     pub processors: u32,
     /// Boot from the first floppy drive instead.
     pub floppy: bool,
+    /// What its BIOS does wrong. Not together with `floppy`.
+    pub faults: Option<Faults>,
     /// How long it may run.
     pub limit: Duration,
 }
@@ -45,6 +48,7 @@ impl Default for Bochs {
             cpu: "corei7_haswell_4770",
             processors: 1,
             floppy: false,
+            faults: None,
             limit: Duration::from_secs(120),
         }
     }
@@ -62,10 +66,12 @@ fn debugger_commands() -> String {
 
 impl Bochs {
     fn configuration(&self) -> String {
-        let (disk, boot) = if self.floppy {
-            ("floppya: type=1_44, 1_44=\"disk.img\", status=inserted", "floppy")
-        } else {
-            ("ata0-master: type=disk, path=\"disk.img\", mode=flat", "disk")
+        let floppy = |file| format!("floppya: type=1_44, 1_44=\"{file}\", status=inserted");
+        let disk = "ata0-master: type=disk, path=\"disk.img\", mode=flat".to_owned();
+        let (drives, boot) = match (self.floppy, &self.faults) {
+            (true, _) => (floppy("disk.img"), "floppy"),
+            (false, None) => (disk, "disk"),
+            (false, Some(_)) => (disk + "\n" + &floppy("floppy.img"), "floppy"),
         };
         format!(
             "\
@@ -73,7 +79,7 @@ megs: {}
 cpu: model={}, count={}, ips=200000000, reset_on_triple_fault=0
 romimage: file={BIOS}
 vgaromimage: file={VGA_BIOS}
-{disk}
+{drives}
 boot: {boot}
 floppy_bootsig_check: disabled=0
 com1: enabled=1, mode=file, dev=serial
@@ -107,6 +113,10 @@ error: action=report
             ("serial", b""),
         ] {
             fs::write(folder.path().join(name), content).map_err(Error::io("write Bochs' files"))?;
+        }
+        if let Some(faults) = &self.faults {
+            fs::write(folder.path().join("floppy.img"), faults.floppy()?)
+                .map_err(Error::io("write the floppy"))?;
         }
         // Bochs' only display for machines without a screen is a terminal: `script` gives it one.
         // `exec` keeps the process number, so that Bochs itself can be sent signals.

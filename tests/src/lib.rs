@@ -5,6 +5,8 @@
 //! qemu, bochs          start an emulator with an image and give a machine that runs
 //!   emulator           what all machines can do: read the serial log, wait for something in it
 //!   process            the child process: a time limit, and killed when it is dropped
+//! machines             the machines that the image is tried on
+//! nasty_bios           a floppy that goes in first and makes the BIOS misbehave
 //! qmp                  QEMU's control socket: registers, memory, stop
 //! registers            CR0, CS and EIP out of what QEMU or Bochs prints
 //! screen, cp437        the VGA text screen out of the bytes at 0xB8000
@@ -17,6 +19,8 @@ pub mod bochs;
 pub mod cp437;
 pub mod emulator;
 pub mod error;
+pub mod machines;
+pub mod nasty_bios;
 pub mod process;
 pub mod qemu;
 pub mod qmp;

@@ -2,7 +2,7 @@
 use std::{
     io::{self, Read},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -14,7 +14,14 @@ pub const POLL: Duration = Duration::from_millis(5);
 
 /// Bytes that a thread collects from a pipe, so that the child never blocks on a full one.
 #[derive(Clone, Default)]
-pub struct Collected(Arc<Mutex<Vec<u8>>>);
+pub struct Collected(Arc<Mutex<Arrivals>>);
+
+#[derive(Default)]
+struct Arrivals {
+    bytes: Vec<u8>,
+    /// When each piece came, and how many bytes there were with it.
+    times: Vec<(Instant, usize)>,
+}
 
 impl Collected {
     /// Starts collecting all of `pipe`.
@@ -26,7 +33,7 @@ impl Collected {
             loop {
                 match pipe.read(&mut chunk) {
                     Ok(0) => return,
-                    Ok(n) => bytes.lock().extend_from_slice(&chunk[..n]),
+                    Ok(n) => bytes.lock().push(&chunk[..n]),
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                     Err(_) => return,
                 }
@@ -37,12 +44,24 @@ impl Collected {
 
     /// What came so far.
     pub fn bytes(&self) -> Vec<u8> {
-        self.lock().clone()
+        self.lock().bytes.clone()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<u8>> {
-        // A reader that panicked left whole bytes behind, so the data is good.
+    /// When the byte at `offset` came. `None` if it did not yet.
+    pub fn arrival(&self, offset: usize) -> Option<Instant> {
+        self.lock().times.iter().find(|(_, bytes)| *bytes > offset).map(|(time, _)| *time)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arrivals> {
+        // Nothing in here can panic half way, so what a dead thread left is good.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Arrivals {
+    fn push(&mut self, piece: &[u8]) {
+        self.bytes.extend_from_slice(piece);
+        self.times.push((Instant::now(), self.bytes.len()));
     }
 }
 
@@ -73,6 +92,11 @@ impl Process {
     /// The child, for its pipes.
     pub fn child(&mut self) -> &mut Child {
         &mut self.child
+    }
+
+    /// When it was started.
+    pub fn started(&self) -> Instant {
+        self.started
     }
 
     /// Time since the start.

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use crate::{
     Emulator, Error,
     emulator::Frozen,
+    nasty_bios::Faults,
     process::{Collected, POLL, Process},
     qmp::Qmp,
     registers::Registers,
@@ -51,6 +52,8 @@ pub struct Qemu {
     pub memory: Option<u32>,
     /// What it is booted from.
     pub storage: Storage,
+    /// What its BIOS does wrong.
+    pub faults: Option<Faults>,
     /// Anything else.
     pub extra: Vec<String>,
     /// How long it may run.
@@ -66,6 +69,7 @@ impl Default for Qemu {
             cpu: None,
             memory: None,
             storage: Storage::Drive,
+            faults: None,
             extra: Vec::new(),
             limit: Duration::from_secs(60),
         }
@@ -94,6 +98,12 @@ impl Qemu {
         command.arg("-qmp").arg(format!("unix:{},server=on,wait=off", socket.display()));
         // A machine that resets would boot again and again: one boot is all a test looks at.
         command.args(["-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
+        if let Some(faults) = &self.faults {
+            let floppy = folder.path().join("floppy.img");
+            fs::write(&floppy, faults.floppy()?).map_err(Error::io("write the floppy"))?;
+            command.arg("-drive").arg(format!("format=raw,if=floppy,file={}", floppy.display()));
+            command.args(["-boot", "a"]);
+        }
         command.args(&self.extra);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
 
@@ -231,6 +241,11 @@ impl QemuMachine {
             cell = cell << 8 | value;
         }
         Ok((cell / screen::COLUMNS, cell % screen::COLUMNS))
+    }
+
+    /// How long after QEMU's start the byte at `offset` of the serial log came.
+    pub fn serial_arrival(&self, offset: usize) -> Option<Duration> {
+        Some(self.serial.arrival(offset)?.duration_since(self.process.started()))
     }
 
     /// Sends bytes to the machine's serial port.

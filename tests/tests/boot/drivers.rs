@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use libtest_mimic::Trial;
-use machine::{Emulator, Error, bochs::Bochs, qemu::Qemu};
+use machine::{Emulator, Error, bochs::Bochs, nasty_bios::Faults, qemu::Qemu};
 
 use crate::case::{Trouble, case, ensure};
 
@@ -26,6 +26,29 @@ const PROTECT: &[u8] = &[
     0x0C, 0x01, // or al, 1
     0x0F, 0x22, 0xC0, // mov cr0, eax
 ];
+/// Enters unreal mode by the descriptors at [`GDT`], and asks the BIOS for keys.
+const UNREAL: &[u8] = &[
+    0xFA, // cli
+    0x31, 0xC0, // xor ax, ax
+    0x8E, 0xD8, // mov ds, ax
+    0x0F, 0x01, 0x16, 0x00, 0x7D, // lgdt [7C00h + GDT]
+    0x0F, 0x20, 0xC0, // mov eax, cr0
+    0x0C, 0x01, // or al, 1
+    0x0F, 0x22, 0xC0, // mov cr0, eax
+    0xBB, 0x08, 0x00, // mov bx, 8
+    0x8E, 0xDB, // mov ds, bx
+    0x24, 0xFE, // and al, 0FEh
+    0x0F, 0x22, 0xC0, // mov cr0, eax
+    0x31, 0xDB, // xor bx, bx
+    0x8E, 0xDB, // mov ds, bx
+    0xB4, 0x01, // mov ah, 1: is there a key?
+    0xCD, 0x16, // int 16h
+];
+/// Where [`disk`] puts a pointer to descriptors, in the boot sector.
+const GDT: usize = 0x100;
+/// 16 bytes at 7D08h: an empty descriptor, and data from 0 to 4 GB.
+const FLAT: &[u8] =
+    &[0x0F, 0, 0x08, 0x7D, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0, 0, 0, 0x92, 0xCF, 0];
 /// Ends QEMU with exit code 10h << 1 | 1.
 const EXIT: &[u8] = &[0xB0, 0x10, 0xE6, 0xF4]; // mov al, 10h; out 0F4h, al
 /// Does nothing for ever.
@@ -35,6 +58,7 @@ const HALT: &[u8] = &[0xFA, 0xF4, 0xEB, 0xFD]; // cli; here: hlt; jmp here
 fn disk(pieces: &[&[u8]]) -> Vec<u8> {
     let mut disk = pieces.concat();
     disk.resize(1 << 20, 0);
+    disk[GDT..][..FLAT.len()].copy_from_slice(FLAT);
     disk[510..512].copy_from_slice(&[0x55, 0xAA]);
     disk
 }
@@ -58,6 +82,12 @@ pub fn cases() -> Vec<Trial> {
             let (status, log) = Qemu::default().boot(&disk(&[SHOW, EXIT, HALT]))?.wait_for_end()?;
             ensure(status.code() == Some(0x21), || format!("exit status {status}"))?;
             ensure(log.contains(&b'k'), || format!("serial log {log:?}"))
+        }),
+        case("drivers::bochs_kind_bios_keeps_limits", || limit_after_a_call(false, u32::MAX)),
+        case("drivers::bochs_nasty_bios_resets_limits", || limit_after_a_call(true, 0xFFFF)),
+        case("drivers::qemu_nasty_bios_starts_the_disk", || {
+            let faults = Some(Faults { no_extensions: true, close_a20: true, ..Faults::default() });
+            shows(&mut Qemu { faults, ..Qemu::default() }.boot(&disk(&[SHOW, HALT]))?)
         }),
         case("drivers::a_silent_machine_is_given_up", || {
             let qemu = Qemu { limit: Duration::from_secs(2), ..Qemu::default() };
@@ -91,6 +121,15 @@ fn shows(machine: &mut impl Emulator) -> Result<(), Trouble> {
     ensure(!registers.protected(), || format!("{registers:x?}"))?;
     ensure(registers.real_mode_address().abs_diff(halted) <= 3, || format!("{registers:x?}"))?;
     ensure(registers.ds_limit == 0xFFFF, || format!("{registers:x?}"))
+}
+
+/// A program enters unreal mode and calls the BIOS: what limit has it then?
+fn limit_after_a_call(reset_limits: bool, expected: u32) -> Result<(), Trouble> {
+    let faults = Some(Faults { reset_limits, ..Faults::default() });
+    let mut machine = Bochs { faults, ..Bochs::default() }.boot(&disk(&[UNREAL, SHOW, HALT]))?;
+    machine.wait_for_text("k")?;
+    let limit = machine.freeze()?.registers.ds_limit;
+    ensure(limit == expected, || format!("the limit is {limit:#x}"))
 }
 
 fn sees_protected_mode(machine: &mut impl Emulator) -> Result<(), Trouble> {
