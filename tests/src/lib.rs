@@ -6,21 +6,25 @@
 //!   emulator           what all machines can do: read the serial log, wait for something in it
 //!   process            the child process: a time limit, and killed when it is dropped
 //! machines             the machines that the image is tried on
+//! corruption           seeded damage to an image
 //! nasty_bios           a floppy that goes in first and makes the BIOS misbehave
 //! qmp                  QEMU's control socket: registers, memory, stop
 //! registers            CR0, CS and EIP out of what QEMU or Bochs prints
 //! screen, cp437        the VGA text screen out of the bytes at 0xB8000
 //! transcript           the serial log: story, trace, last line
+//!   outcome            how a boot ended: told, stopped with a reason, dead, or silently wrong
 //! ```
 //!
 //! A machine is watched through three windows that do not trust each other: the serial port, video
 //! memory, and the processor's registers.
 pub mod bochs;
+pub mod corruption;
 pub mod cp437;
 pub mod emulator;
 pub mod error;
 pub mod machines;
 pub mod nasty_bios;
+pub mod outcome;
 pub mod process;
 pub mod qemu;
 pub mod qmp;

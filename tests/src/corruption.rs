@@ -1,0 +1,110 @@
+//! Seeded damage to a disk image: the same seed gives the same flipped bits everywhere.
+use std::ops::Range;
+
+use stage1::disk_map::{KERNEL_LBA, MODEL_LBA, SECTOR, SETTINGS_LBA, STAGE1_BYTES};
+
+/// A part of the image, by what happens when it is damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Region {
+    /// The boot sector's code: nothing can check it.
+    Stage1,
+    /// Partition table and signature: nothing of ours reads them.
+    PartitionTable,
+    /// The kernel's file, to the last of its sectors.
+    Kernel,
+    /// The settings' text and the zeros behind it.
+    Settings,
+    /// The packed model.
+    Model,
+    /// Zeros to the end of the image.
+    Padding,
+}
+
+/// All regions in the order of the disk.
+pub const REGIONS: [Region; 6] = [
+    Region::Stage1,
+    Region::PartitionTable,
+    Region::Kernel,
+    Region::Settings,
+    Region::Model,
+    Region::Padding,
+];
+
+impl Region {
+    /// Where it lies in an image of `image` bytes that holds a packed model of `model` bytes.
+    pub fn bytes(self, image: usize, model: usize) -> Range<usize> {
+        let at = |lba: u32| (lba * SECTOR) as usize;
+        let model_end = at(MODEL_LBA) + model;
+        match self {
+            Self::Stage1 => 0..STAGE1_BYTES,
+            Self::PartitionTable => STAGE1_BYTES..at(KERNEL_LBA),
+            Self::Kernel => at(KERNEL_LBA)..at(SETTINGS_LBA),
+            Self::Settings => at(SETTINGS_LBA)..at(MODEL_LBA),
+            Self::Model => at(MODEL_LBA)..model_end,
+            Self::Padding => model_end..image,
+        }
+    }
+
+    /// Whether every damage to it must be noticed: it has a CRC.
+    pub fn checked(self) -> bool {
+        matches!(self, Self::Kernel | Self::Settings | Self::Model)
+    }
+}
+
+/// Random numbers that are the same everywhere (Steele, Lea, Flood 2014, "SplitMix64").
+#[derive(Clone, Debug)]
+pub struct Random(u64);
+
+impl Random {
+    /// From a seed.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Below `bound`, nearly evenly.
+    pub fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((u128::from(z ^ (z >> 31)) * bound as u128) >> 64) as usize
+    }
+
+    /// Flips one bit of `image` somewhere in `range` and tells where: byte and bit.
+    pub fn flip(&mut self, image: &mut [u8], range: Range<usize>) -> (usize, u8) {
+        let byte = range.start + self.below(range.len());
+        let bit = self.below(8) as u8;
+        image[byte] ^= 1 << bit;
+        (byte, bit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_regions_are_the_whole_image() {
+        let (image, model) = (1 << 20, 500_000);
+        let mut end = 0;
+        for region in REGIONS {
+            let bytes = region.bytes(image, model);
+            assert_eq!(bytes.start, end, "{region:?}");
+            end = bytes.end;
+        }
+        assert_eq!(end, image);
+    }
+
+    #[test]
+    fn a_flip_is_one_bit_within_the_range_and_repeats() {
+        for seed in 0..200 {
+            let mut image = vec![0; 64];
+            let (byte, bit) = Random::new(seed).flip(&mut image, 10..20);
+            assert!((10..20).contains(&byte));
+            assert_eq!(image.iter().map(|b| b.count_ones()).sum::<u32>(), 1);
+            assert_eq!(image[byte], 1 << bit);
+            assert_eq!(Random::new(seed).flip(&mut image, 10..20), (byte, bit));
+            assert_eq!(image, vec![0; 64]);
+        }
+    }
+}
