@@ -6,7 +6,8 @@ use std::{
     fs,
     path::PathBuf,
     process::{Command, Stdio},
-    time::Duration,
+    thread::sleep,
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -19,7 +20,7 @@ use crate::{
     Emulator, Error,
     emulator::Frozen,
     nasty_bios::Faults,
-    process::{Collected, Process},
+    process::{Collected, POLL, Process},
     registers::Registers,
     screen::{self, Screen},
 };
@@ -58,6 +59,9 @@ impl Default for Bochs {
 const BIOS: &str = "/usr/share/bochs/BIOS-bochs-latest";
 const VGA_BIOS: &str = "/usr/share/bochs/VGABIOS-lgpl-latest";
 const HINT: &str = "the packages are bochs, bochs-term, bochsbios and vgabios";
+
+/// How long Bochs may take to stop and show what is to be seen.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 /// The debugger's commands: run; then, after SIGINT, what is to be seen; then the end.
 fn debugger_commands() -> String {
@@ -173,7 +177,14 @@ impl Emulator for BochsMachine {
 
     fn freeze(&mut self) -> Result<Frozen, Error> {
         self.signal(Signal::SIGINT);
-        self.wait_for_end()?;
+        // Also a machine whose time is up may be looked at.
+        let stopped = Instant::now();
+        while self.process.status()?.is_none() {
+            if stopped.elapsed() > STOP_LIMIT {
+                return Err(Error::Answer { asked: "SIGINT to Bochs".into(), answer: "nothing".into() });
+            }
+            sleep(POLL);
+        }
         let text = String::from_utf8_lossy(&self.terminal.bytes()).into_owned();
         let registers = Registers::from_bochs(&text)
             .ok_or_else(|| Error::Answer { asked: "r, sreg, creg".into(), answer: text })?;

@@ -21,7 +21,7 @@ pub enum Error {
         cause: io::Error,
     },
     /// The time was up before the machine did what was waited for.
-    #[error("no {awaited} within {limit:?}; the serial log ends with:\n{log}")]
+    #[error("no {awaited} within {limit:?}; what came ends with:\n{log}")]
     TimedOut {
         /// What was waited for.
         awaited: String,

@@ -221,6 +221,22 @@ impl QemuMachine {
             .ok_or(Error::Answer { asked: "pmemsave".into(), answer: "less than was asked for".into() })
     }
 
+    /// Waits until the screen shows `text` in one row.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] with what the screen shows instead.
+    pub fn wait_for_screen(&mut self, text: &str) -> Result<Screen, Error> {
+        loop {
+            let screen = self.screen()?;
+            let shown = screen.text();
+            if shown.contains(text) {
+                return Ok(screen);
+            }
+            self.check_time(&format!("'{text}' on the screen"), shown.trim().as_bytes())?;
+            sleep(10 * POLL);
+        }
+    }
+
     /// Where the hardware cursor is: row and column, from the CRT controller's registers 0Eh and
     /// 0Fh (FreeVGA, "CRTC registers"). The machine must be stopped: reading them needs the index
     /// register that its own driver uses.
