@@ -1,0 +1,46 @@
+//! Builds the boot sector and the kernel for the bare machine, checks that they fit, and leaves
+//! them for `src/embedded.rs` to put into the host program.
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::exit,
+};
+
+#[path = "src/machine_code/mod.rs"]
+#[allow(dead_code)] // the host program uses the rest
+mod machine_code;
+
+/// What the machine's code is made from. A folder stands for all in it.
+const SOURCES: [&str; 10] = [
+    "stage1",
+    "kernel",
+    "model/src",
+    "model/Cargo.toml",
+    "scripts/src/machine_code",
+    "scripts/build.rs",
+    ".cargo",
+    "Cargo.toml",
+    "Cargo.lock",
+    "rust-toolchain.toml",
+];
+
+fn main() {
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    let package = env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
+    let root = Path::new(&package).parent().expect("this package lies in the workspace");
+    for source in SOURCES {
+        println!("cargo:rerun-if-changed={}", root.join(source).display());
+    }
+    let code = match machine_code::MachineCode::from_source(root, &root.join("target/machine"), &[]) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{error}");
+            exit(1)
+        }
+    };
+    let write = |name: &str, bytes: &[u8]| fs::write(out.join(name), bytes).expect("OUT_DIR can be written");
+    write("stage1.bin", &code.stage1);
+    write("kernel.bin", &code.kernel);
+    // As Rust source: `Sizes { code: 1, ... }` is what its Debug form gives.
+    write("sizes.rs", format!("{:?}", code.sizes).as_bytes());
+}

@@ -1,0 +1,12 @@
+//! The host program behind `cargo unreal`, as a library: makes disk images and boots them.
+//!
+//! One way through: a checkpoint is found ([`models`]), quantized and packed (crate `model`),
+//! laid out behind the boot sector and the kernel ([`image`], [`machine_code`]) and booted
+//! ([`emulator`]).
+pub mod cli;
+pub mod embedded;
+pub mod emulator;
+pub mod image;
+pub mod machine_code;
+pub mod models;
+pub mod published;

@@ -1,0 +1,107 @@
+//! Compiles the programs of the bare machine: a cargo inside cargo, for 16-bit x86.
+use std::{
+    env,
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// A program of the bare machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    /// Cargo's name of its package.
+    pub package: &'static str,
+    /// Name of the binary.
+    pub binary: &'static str,
+    /// The feature without which the binary is left out, so that `cargo build` works on a host.
+    pub feature: &'static str,
+}
+
+/// The boot sector.
+pub const STAGE1: Program = Program { package: "unreallm-stage1", binary: "stage1", feature: "boot" };
+/// The kernel.
+pub const KERNEL: Program = Program { package: "unreallm-kernel", binary: "kernel", feature: "machine" };
+
+/// Why a program of the bare machine could not be compiled.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// cargo could not be started.
+    #[error("cargo ({program:?}) could not be started to build the machine's code: {cause}")]
+    Start {
+        /// What was to be started.
+        program: OsString,
+        /// Why not.
+        cause: io::Error,
+    },
+    /// cargo ran and failed.
+    #[error("cargo could not build {binary} for the bare machine; it said:\n{output}")]
+    Failed {
+        /// The binary to be built.
+        binary: &'static str,
+        /// cargo's messages.
+        output: String,
+    },
+    /// The program was built, but cannot be read.
+    #[error("cargo built {path}, but it cannot be read: {cause}")]
+    Read {
+        /// The ELF file.
+        path: PathBuf,
+        /// Why not.
+        cause: io::Error,
+    },
+}
+
+/// Compiles a program and returns its ELF file.
+///
+/// `root` is the workspace, `target_dir` where cargo keeps what it built (not the outer cargo's:
+/// that one is locked while a build script runs), `features` are added to the program's own.
+///
+/// # Errors
+/// What cargo said, where it failed.
+pub fn compile(
+    root: &Path,
+    target_dir: &Path,
+    program: Program,
+    features: &[&str],
+) -> Result<Vec<u8>, CompileError> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(&cargo);
+    clear_environment(&mut command);
+    command
+        .current_dir(root)
+        .args(["build", "--profile", "machine", "--package", program.package, "--bin", program.binary])
+        .args(["--features", &[&[program.feature], features].concat().join(",")])
+        .arg("--target-dir")
+        .arg(target_dir)
+        // A JSON target and core built from source: the prebuilt core is 32-bit code.
+        .args(["--target", ".cargo/code16.json", "-Zjson-target-spec", "-Zbuild-std=core,alloc"])
+        .arg("-Zbuild-std-features=compiler-builtins-mem")
+        // Panic messages name files relative to their package, not the builder's folders.
+        .args(["-Ztrim-paths", "--config", "profile.machine.trim-paths='all'"]);
+    let output = command.output().map_err(|cause| CompileError::Start { program: cargo, cause })?;
+    if !output.status.success() {
+        let output = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Err(CompileError::Failed { binary: program.binary, output });
+    }
+    let path = target_dir.join("code16/machine").join(program.binary);
+    fs::read(&path).map_err(|cause| CompileError::Read { path, cause })
+}
+
+/// Takes away what the outer cargo, or a user's settings for host programs, put into the
+/// environment: flags for another target, clippy's compiler wrapper, this package's `CARGO_PKG_*`.
+/// What cargo needs to find its own files and registry, and its job server, stays.
+fn clear_environment(command: &mut Command) {
+    const KEPT: [&str; 4] = ["CARGO_HOME", "CARGO_MAKEFLAGS", "CARGO_NET_", "CARGO_REGISTR"];
+    const BUILD_SCRIPT: [&str; 7] =
+        ["TARGET", "HOST", "OPT_LEVEL", "PROFILE", "DEBUG", "NUM_JOBS", "OUT_DIR"];
+    for (name, _) in env::vars_os() {
+        let Some(name) = name.to_str() else { continue };
+        let cargos = name.starts_with("CARGO_") && !KEPT.iter().any(|kept| name.starts_with(kept));
+        let rustcs =
+            name.starts_with("RUSTC") || name.starts_with("RUSTFLAGS") || name.starts_with("RUSTDOC");
+        if cargos || rustcs || BUILD_SCRIPT.contains(&name) {
+            command.env_remove(name);
+        }
+    }
+}
