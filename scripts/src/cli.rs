@@ -1,0 +1,188 @@
+//! The command line. Flag letters are llama2.c's.
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::emulator::qemu::{Accelerator, Machine, Storage};
+
+/// What a user asks for.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo unreal",
+    about = "A PC that boots straight into a Llama 2 model, in unreal mode",
+    after_help = EXIT_CODES,
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The exit codes, as `--help` shows them.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done; with --exit: the story was told
+  1  an error of this program, with one sentence that says what is wrong
+  2  a command line that cannot be understood
+  3  the machine stopped with an error, which its serial port has shown
+  4  the emulator itself failed";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Boot a story in an emulator, with the machine's serial port on this terminal
+    Run(RunArgs),
+    /// Write a disk image that boots on any PC
+    Image(ImageArgs),
+    /// Say what a checkpoint, a packed model or a disk image holds
+    Inspect(InspectArgs),
+}
+
+/// Which model.
+#[derive(Args, Debug)]
+pub struct ModelArgs {
+    /// A name (stories260K, bedtime260K, stories15M, ...) or a checkpoint in llama2.c's format
+    #[arg(default_value = crate::models::DEFAULT)]
+    pub model: String,
+    /// The tokenizer, where it is not found beside the model
+    #[arg(short = 'z', long, value_name = "FILE")]
+    pub tokenizer: Option<PathBuf>,
+}
+
+/// Which engine runs the model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum EngineName {
+    /// int8 weights and lookup tables, close to fp32
+    #[default]
+    Int8,
+    /// sectorllm's arithmetic, bit for bit; stories260K's shape only
+    Sector,
+}
+
+/// What story is told, and how.
+#[derive(Args, Debug)]
+pub struct StoryArgs {
+    /// How the story begins
+    #[arg(short = 'i', long, value_name = "TEXT", default_value = "")]
+    pub prompt: String,
+    /// Steps at most: tokens of the prompt and of the story
+    #[arg(short = 'n', long, default_value_t = 256)]
+    pub steps: u32,
+    /// How daring the story is: 0 always takes the likeliest token, 1 samples as the model says
+    #[arg(short = 't', long, value_name = "T", default_value = "0")]
+    pub temperature: String,
+    /// Samples from the likeliest tokens that together have this probability
+    #[arg(short = 'p', long, value_name = "P", default_value = "0.9")]
+    pub topp: String,
+    /// The same seed gives the same story
+    #[arg(short = 's', long, default_value_t = 1)]
+    pub seed: u64,
+    /// The arithmetic
+    #[arg(long, value_enum, default_value_t)]
+    pub engine: EngineName,
+    /// Processors
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub cpus: u32,
+    /// Power the machine off after the story
+    #[arg(long)]
+    pub exit: bool,
+    /// Also print, on serial, each token's id and a CRC of its logits
+    #[arg(long)]
+    pub trace: bool,
+    /// Show byte pieces as the tokenizer names them (<0x0A> instead of a new line)
+    #[arg(long)]
+    pub raw_bytes: bool,
+}
+
+/// Which emulator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum EmulatorName {
+    /// fast
+    #[default]
+    Qemu,
+    /// slow; checks segment limits as hardware does
+    Bochs,
+}
+
+/// `run`.
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub struct RunArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub model: ModelArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub story: StoryArgs,
+    /// The emulator
+    #[arg(long, value_enum, default_value_t)]
+    pub emulator: EmulatorName,
+    /// The kind of PC
+    #[arg(long, value_enum, default_value_t)]
+    pub machine: Machine,
+    /// The machine's memory
+    #[arg(long, value_name = "MIB", default_value_t = 128)]
+    pub memory: u32,
+    /// How QEMU runs the machine's code
+    #[arg(long, value_enum, default_value_t)]
+    pub accel: Accelerator,
+    /// How the disk is attached
+    #[arg(long, value_enum, default_value_t)]
+    pub storage: Storage,
+    /// Open QEMU's window with the machine's screen
+    #[arg(long)]
+    pub window: bool,
+    /// More arguments for QEMU, behind --
+    #[arg(last = true, value_name = "QEMU ARGS")]
+    pub more: Vec<OsString>,
+}
+
+/// `image`.
+#[derive(Args, Debug)]
+pub struct ImageArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub model: ModelArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub story: StoryArgs,
+    /// The image to write
+    #[arg(short, long, value_name = "DISK.img")]
+    pub output: PathBuf,
+    /// Make a 1.44 MB floppy: exactly 1,474,560 bytes
+    #[arg(long)]
+    pub floppy: bool,
+}
+
+/// `inspect`.
+#[derive(Args, Debug)]
+pub struct InspectArgs {
+    /// A checkpoint, a packed model or a disk image
+    pub file: PathBuf,
+    /// One JSON document on stdout, and nothing else
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definitions_agree_with_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn llama2_c_letters_work() {
+        let line = "unreal run tiny -i Once -n 9 -t 0.8 -p 0.9 -s 7 -z tok.bin -- -cpu 486";
+        let Command::Run(run) = Cli::try_parse_from(line.split(' ')).unwrap().command else { panic!() };
+        assert_eq!(
+            (run.model.model.as_str(), run.story.prompt.as_str(), run.story.steps),
+            ("tiny", "Once", 9)
+        );
+        assert_eq!(run.more, ["-cpu", "486"]);
+    }
+}

@@ -1,0 +1,129 @@
+//! A child process that never outlives this program, and leaves the terminal as it was.
+use std::{
+    io,
+    os::unix::process::CommandExt,
+    process::{Child, Command, ExitStatus},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    process::{Pid, Signal, kill_process, kill_process_group},
+    termios::{OptionalActions, Termios, tcgetattr, tcsetattr},
+};
+
+use super::EmulatorError;
+
+/// How often the child and its output are looked at.
+pub const POLL: Duration = Duration::from_millis(10);
+/// How long a child may take to end by itself after it was asked to.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Set by Ctrl-C, by a request to end, and by a terminal that closed.
+fn interrupted() -> Result<&'static AtomicBool, EmulatorError> {
+    static FLAG: AtomicBool = AtomicBool::new(false);
+    static HANDLER: OnceLock<()> = OnceLock::new();
+    if HANDLER.set(()).is_ok() {
+        ctrlc::set_handler(|| FLAG.store(true, Ordering::Relaxed))?;
+    }
+    Ok(&FLAG)
+}
+
+/// Why waiting for a child came to an end.
+pub enum End {
+    /// It ended by itself.
+    Exited(ExitStatus),
+    /// This program was told to stop, and the child with it.
+    Interrupted,
+}
+
+/// A running child. Dropping it ends it.
+pub struct Guarded {
+    child: Child,
+    own_group: bool,
+    terminal: Option<Termios>,
+    interrupted: &'static AtomicBool,
+}
+
+impl Guarded {
+    /// Starts `command`. `own_group` puts it and its own children into a group of their own, which
+    /// Ctrl-C on the terminal does not reach: this program ends the whole group instead.
+    pub fn spawn(command: &mut Command, own_group: bool) -> Result<Self, EmulatorError> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        let interrupted = interrupted()?;
+        if own_group {
+            command.process_group(0);
+        }
+        end_with_parent(command);
+        let terminal = tcgetattr(io::stdin()).ok();
+        let child = command.spawn().map_err(|cause| EmulatorError::Start { program, cause })?;
+        Ok(Self { child, own_group, terminal, interrupted })
+    }
+
+    /// Waits for the end, calling `meanwhile` often.
+    pub fn wait(&mut self, mut meanwhile: impl FnMut() -> io::Result<()>) -> io::Result<End> {
+        loop {
+            meanwhile()?;
+            if let Some(status) = self.child.try_wait()? {
+                meanwhile()?;
+                return Ok(End::Exited(status));
+            }
+            if self.interrupted.load(Ordering::Relaxed) {
+                self.end()?;
+                return Ok(End::Interrupted);
+            }
+            sleep(POLL);
+        }
+    }
+
+    /// Ends the child: by asking it first, so that it can put its terminal right.
+    fn end(&mut self) -> io::Result<()> {
+        let asked = Instant::now();
+        self.signal(Signal::TERM);
+        while self.child.try_wait()?.is_none() {
+            if asked.elapsed() > GRACE {
+                self.signal(Signal::KILL);
+                self.child.wait()?;
+                break;
+            }
+            sleep(POLL);
+        }
+        Ok(())
+    }
+
+    /// Sends a signal to a child that has not been waited for, so that its id is still its own.
+    /// A child that has just ended is no error.
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        let _ = if self.own_group { kill_process_group(pid, signal) } else { kill_process(pid, signal) };
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            let _ = self.end();
+        }
+        if let Some(terminal) = &self.terminal {
+            // QEMU does this itself, unless it was killed.
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, terminal);
+        }
+    }
+}
+
+/// Has the kernel end the child when this program dies in a way that runs no code of its own.
+#[cfg(target_os = "linux")]
+fn end_with_parent(command: &mut Command) {
+    let ask = || Ok(rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?);
+    // SAFETY: between fork and exec only what is async-signal-safe may run. `ask` makes one system
+    // call (prctl) with constants: it allocates nothing and takes no lock.
+    unsafe { command.pre_exec(ask) };
+}
+
+/// Elsewhere there is no such request; every orderly end is still covered by [`Guarded`].
+#[cfg(not(target_os = "linux"))]
+fn end_with_parent(_: &mut Command) {}

@@ -1,0 +1,62 @@
+//! Boots an image in an emulator, with its serial port on this terminal.
+pub mod bochs;
+mod child;
+pub mod qemu;
+
+use std::{io, path::PathBuf};
+
+/// How an emulator ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The machine told its story and powered itself off.
+    Told,
+    /// The machine stopped with an error, which its serial port has shown.
+    Refused,
+    /// Somebody closed the emulator, or stopped this program.
+    Closed,
+    /// The emulator ended by itself with this exit code (none where a signal ended it).
+    Died(Option<i32>),
+}
+
+/// Why an emulator did not run.
+#[derive(Debug, thiserror::Error)]
+pub enum EmulatorError {
+    /// It is not installed.
+    #[error("{program} is not in PATH; scripts/run installs it, or your system's package {package} does")]
+    Missing {
+        /// The program looked for.
+        program: String,
+        /// The package that has it on Debian.
+        package: &'static str,
+    },
+    /// It is there, but cannot be started.
+    #[error("{program} could not be started: {cause}")]
+    Start {
+        /// The program.
+        program: String,
+        /// Why not.
+        cause: io::Error,
+    },
+    /// A file beside the image could not be written or read.
+    #[error("{path}: {cause}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        cause: io::Error,
+    },
+    /// An option that this emulator does not have.
+    #[error("Bochs runs here without {option}; leave it out, or use --emulator qemu")]
+    Unsupported {
+        /// The option.
+        option: &'static str,
+    },
+    /// A signal handler could not be set.
+    #[error("Ctrl-C cannot be caught here: {0}")]
+    Signals(#[from] ctrlc::Error),
+}
+
+/// Where a program lies in PATH.
+fn find(program: &str, package: &'static str) -> Result<PathBuf, EmulatorError> {
+    which::which(program).map_err(|_| EmulatorError::Missing { program: program.into(), package })
+}

@@ -1,0 +1,167 @@
+//! QEMU: finding it, its command line, and what its exit code means.
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use super::{
+    EmulatorError, Outcome,
+    child::{End, Guarded},
+    find,
+};
+
+/// The port of QEMU's debug exit device: a byte `v` written there ends QEMU with exit code
+/// `(v << 1) | 1`. Source: QEMU, hw/misc/debugexit.c.
+const DEBUG_EXIT_PORT: u16 = 0xF4;
+/// QEMU's exit code after the machine told its story.
+pub const EXIT_TOLD: i32 = (0x10 << 1) | 1;
+/// QEMU's exit code after the machine stopped with an error.
+pub const EXIT_REFUSED: i32 = (0x11 << 1) | 1;
+
+/// The kind of PC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Machine {
+    /// 2009: PCI Express, an AHCI disk controller
+    #[default]
+    Q35,
+    /// 1996: PCI, an IDE disk controller
+    Pc,
+}
+
+/// What runs the machine's code.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Accelerator {
+    /// TCG: many a /dev/kvm is slow or wrong in real mode
+    #[default]
+    Auto,
+    /// QEMU's translator, which runs everywhere
+    Tcg,
+    /// the host's own CPU through /dev/kvm
+    Kvm,
+}
+
+/// How the disk is attached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Storage {
+    /// the machine's own controller: AHCI on q35, IDE on pc
+    #[default]
+    Own,
+    /// a virtio block device
+    Virtio,
+    /// an NVMe drive
+    Nvme,
+    /// a USB stick
+    Usb,
+    /// a floppy disk (for an image made with --floppy)
+    Floppy,
+}
+
+/// A PC to be.
+#[derive(Clone, Debug)]
+pub struct Qemu {
+    /// The kind of PC.
+    pub machine: Machine,
+    /// What runs its code.
+    pub accelerator: Accelerator,
+    /// How its disk is attached.
+    pub storage: Storage,
+    /// Memory in MiB.
+    pub memory_mib: u32,
+    /// Processors.
+    pub cpus: u32,
+    /// Shows the screen in a window.
+    pub window: bool,
+    /// More arguments, as the user gave them.
+    pub more: Vec<OsString>,
+}
+
+impl Qemu {
+    /// The command line that boots `image`, with the serial port on stdio. The image itself is
+    /// never written to.
+    ///
+    /// # Errors
+    /// Where QEMU is not installed.
+    pub fn command(&self, image: &Path) -> Result<Command, EmulatorError> {
+        let mut command = Command::new(find("qemu-system-x86_64", "qemu-system-x86")?);
+        command.args(["-machine", self.machine.name(), "-accel", self.accelerator.name()]);
+        command.args(["-m", &self.memory_mib.to_string(), "-smp", &self.cpus.to_string()]);
+        let drive = |interface| drive(image, interface);
+        match self.storage {
+            Storage::Own => command.arg("-drive").arg(drive("ide")),
+            Storage::Virtio => command.arg("-drive").arg(drive("virtio")),
+            Storage::Floppy => command.arg("-drive").arg(drive("floppy")).args(["-boot", "a"]),
+            Storage::Nvme => {
+                command.arg("-drive").arg(drive("none,id=disk")).args(["-device", "nvme,serial=1,drive=disk"])
+            }
+            Storage::Usb => command.arg("-drive").arg(drive("none,id=disk")).args([
+                "-device",
+                "qemu-xhci",
+                "-device",
+                "usb-storage,drive=disk",
+            ]),
+        };
+        command.arg("-device").arg(format!("isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=1"));
+        if !self.window {
+            command.args(["-display", "none"]);
+        }
+        // No network card: its boot ROM would only cost time.
+        command.args(["-nic", "none", "-no-reboot", "-serial", "stdio"]).args(&self.more);
+        Ok(command)
+    }
+
+    /// Boots `image` and waits for its end.
+    ///
+    /// # Errors
+    /// Where QEMU is missing or does not start.
+    pub fn run(&self, image: &Path) -> Result<Outcome, EmulatorError> {
+        let mut child = Guarded::spawn(&mut self.command(image)?, false)?;
+        let end = child.wait(|| Ok(())).map_err(|cause| EmulatorError::File { path: image.into(), cause })?;
+        Ok(match end {
+            End::Interrupted => Outcome::Closed,
+            End::Exited(status) => match status.code() {
+                Some(EXIT_TOLD) => Outcome::Told,
+                Some(EXIT_REFUSED) => Outcome::Refused,
+                Some(0) => Outcome::Closed,
+                code => Outcome::Died(code),
+            },
+        })
+    }
+}
+
+/// QEMU's `-drive` value. A comma in a file's name is doubled; writes go to a temporary file.
+fn drive(image: &Path, interface: &str) -> OsString {
+    let mut value = OsString::from(format!("if={interface},format=raw,snapshot=on,file="));
+    value.push(PathBuf::from(image.to_string_lossy().replace(',', ",,")));
+    value
+}
+
+impl Machine {
+    /// QEMU's name.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Q35 => "q35",
+            Self::Pc => "pc",
+        }
+    }
+}
+
+impl Accelerator {
+    /// QEMU's name.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Auto | Self::Tcg => "tcg",
+            Self::Kvm => "kvm",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comma_in_the_name_does_not_end_it() {
+        assert_eq!(drive(Path::new("/a,b.img"), "ide"), "if=ide,format=raw,snapshot=on,file=/a,,b.img");
+    }
+}
