@@ -5,18 +5,41 @@
 #![no_std]
 
 pub mod console;
+pub mod e820;
 
+#[cfg(target_os = "none")]
+pub mod a20;
 #[cfg(target_os = "none")]
 pub mod bios;
 #[cfg(target_os = "none")]
+pub mod clock;
+#[cfg(target_os = "none")]
+pub mod cpu;
+#[cfg(target_os = "none")]
+pub mod disk;
+#[cfg(target_os = "none")]
 mod entry;
 #[cfg(target_os = "none")]
+pub mod exceptions;
+#[cfg(target_os = "none")]
 pub mod far;
+#[cfg(target_os = "none")]
+pub mod flat_limits;
+#[cfg(target_os = "none")]
+pub mod heap;
+#[cfg(target_os = "none")]
+pub mod integrity;
+#[cfg(target_os = "none")]
+pub mod memory;
 #[cfg(target_os = "none")]
 mod panic;
 #[cfg(target_os = "none")]
 pub mod port;
 #[cfg(target_os = "none")]
 pub mod power;
+#[cfg(target_os = "none")]
+pub mod refusal;
+#[cfg(target_os = "none")]
+pub mod stack_guard;
 #[cfg(target_os = "none")]
 pub mod unreal;

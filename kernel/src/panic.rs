@@ -11,5 +11,5 @@ fn panic(info: &PanicInfo) -> ! {
         }
         None => println!("\nunreallm: panic: {}", info.message()),
     }
-    power::stop_failed()
+    power::finish(power::Outcome::Failure)
 }

@@ -1,15 +1,75 @@
-//! The ends of a run: off, or halted for ever.
+//! The ends of a run: off, with a status for whoever started the machine, or halted for ever.
+use crate::bios::{self, Registers};
+use crate::port;
 use core::arch::asm;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The story was told.
+    Success,
+    /// A refusal, a fault or a panic.
+    Failure,
+}
+
+/// QEMU's isa-debug-exit device: a byte written makes it exit with (byte << 1) | 1.
+const DEBUG_EXIT: u16 = 0xF4;
+const EXIT_SUCCESS: u8 = 0x10;
+const EXIT_FAILURE: u8 = 0x11;
+/// APM: connect to the real-mode interface; set a power state. Ralf Brown's list, INT 15h/53xxh.
+const APM_CONNECT: u32 = 0x5301;
+const APM_SET_STATE: u32 = 0x5307;
+const APM_ALL_DEVICES: u32 = 1;
+const APM_OFF: u32 = 3;
+/// PM1a control ports of QEMU's chipsets, and the value that means "soft off, now".
+const ACPI_PM1A: [u16; 2] = [0x604, 0xB004];
+const ACPI_OFF: u16 = 1 << 13;
+/// Bochs' port: this word switches it off.
+const BOCHS_SHUTDOWN: u16 = 0x8900;
+const BOCHS_WORD: &[u8] = b"Shutdown";
+
+/// Does a run end with the machine off? Unknown before the settings are read, so: no.
+static POWER_OFF: AtomicBool = AtomicBool::new(false);
+
+/// Says whether [`finish`] is to switch the machine off.
+pub fn set_power_off(power_off: bool) {
+    POWER_OFF.store(power_off, Ordering::Relaxed);
+}
+
+/// The end of a run.
+pub fn finish(outcome: Outcome) -> ! {
+    if POWER_OFF.load(Ordering::Relaxed) {
+        switch_off(outcome);
+    }
+    halt()
+}
+
+/// Tries the ways to switch off, the one with a status first. Returns where none works.
+fn switch_off(outcome: Outcome) {
+    let status = if outcome == Outcome::Success { EXIT_SUCCESS } else { EXIT_FAILURE };
+    // SAFETY: the machine has nothing left to do; the last ports are only written when neither the
+    // debug device nor APM ended the run.
+    unsafe {
+        port::write_u8(DEBUG_EXIT, status);
+        bios::call(0x15, &mut Registers::new(APM_CONNECT));
+        let mut off = Registers::new(APM_SET_STATE);
+        off.ebx = APM_ALL_DEVICES;
+        off.ecx = APM_OFF;
+        bios::call(0x15, &mut off);
+        for port in ACPI_PM1A {
+            port::write_u16(port, ACPI_OFF);
+        }
+        for &byte in BOCHS_WORD {
+            port::write_u8(BOCHS_SHUTDOWN, byte);
+        }
+    }
+}
 
 /// Waits for ever, as cheaply as the CPU can.
 pub fn halt() -> ! {
     loop {
         // SAFETY: HLT waits for the next interrupt and changes nothing.
-        unsafe { asm!("hlt", options(nomem, nostack)) };
+        unsafe { asm!("sti", "hlt", options(nomem, nostack)) };
     }
-}
-
-/// The end after an error.
-pub fn stop_failed() -> ! {
-    halt()
 }

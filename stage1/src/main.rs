@@ -24,7 +24,6 @@ extern "C" fn boot() -> ! {
     let disk = unsafe { &mut *DISK.get() };
     unreal::check_real_mode().or_stop(Failure::VirtualMode);
     a20::open();
-    #[cfg(not(feature = "leave-out-unreal"))]
     unreal::enter();
     disk.find_addressing().or_stop(Failure::Geometry);
     while disk.wants_more() {

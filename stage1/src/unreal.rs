@@ -1,8 +1,11 @@
 //! Unreal mode: real mode whose data segments reach 4 GB ([`stage1::descriptors`]).
 use core::arch::asm;
+#[cfg(not(feature = "leave-out-unreal"))]
 use stage1::descriptors::{self, CODE_SELECTOR, DATA_SELECTOR, TablePointer};
 
+#[cfg(not(feature = "leave-out-unreal"))]
 static TABLE: [u64; 3] = descriptors::table(0);
+#[cfg(not(feature = "leave-out-unreal"))]
 static POINTER: TablePointer = TablePointer::new(&TABLE);
 
 /// `Some` if CR0.PE is clear. SMSW reads it without privilege, also in virtual-8086 mode.
@@ -17,6 +20,7 @@ pub fn check_real_mode() -> Option<()> {
 /// IN: real mode, all segments 0. OUT: the same, DS, ES, SS, FS and GS with a limit of 4 GB.
 /// CLOBBER: EAX, EBX, flags. Interrupts are off while PE is set.
 #[inline(always)]
+#[cfg(not(feature = "leave-out-unreal"))]
 pub fn enter() {
     // SAFETY: CR0 changes only in PE, for as long as the segments load; both jumps go to the next
     // instruction; the code segment's base is 0 before, in between and after.
@@ -52,3 +56,7 @@ pub fn enter() {
         );
     }
 }
+
+/// Nothing: this image was built to show that a machine without unreal mode is caught.
+#[cfg(feature = "leave-out-unreal")]
+pub fn enter() {}

@@ -17,6 +17,7 @@ mod both {
 
     /// Both consoles.
     pub struct Console {
+        is_set_up: bool,
         vga: Vga,
         screen: Screen,
         decoder: Decoder,
@@ -24,6 +25,7 @@ mod both {
     }
 
     static CONSOLE: Spinlock<Console> = Spinlock::new(Console {
+        is_set_up: false,
         vga: Vga,
         screen: Screen::new(),
         decoder: Decoder::new(),
@@ -69,6 +71,7 @@ mod both {
         serial.init();
         vga.init();
         screen.clear(vga);
+        console.is_set_up = true;
     }
 
     /// Runs `work` on the console.
@@ -77,10 +80,14 @@ mod both {
     }
 
     /// Takes the console away from whoever holds it: for the last words of a machine that stops.
+    /// Sets it up if the fault came first.
     pub fn seize() {
         // SAFETY: the holder is the code that was interrupted by a panic or an exception; it never
         // runs again.
         unsafe { CONSOLE.force_unlock() };
+        if !with(|console| console.is_set_up) {
+            init();
+        }
     }
 }
 

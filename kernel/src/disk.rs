@@ -1,0 +1,199 @@
+//! Reading the boot disk by INT 13h: by block number where the BIOS can, by cylinder, head and sector
+//! otherwise; into the bounce buffer below 1 MB, from where the caller copies.
+use crate::bios::{self, Registers};
+use crate::far;
+use bitflags::bitflags;
+use core::fmt;
+use stage1::disk_address::{DiskAddressPacket, Geometry};
+use stage1::disk_map::SECTOR;
+use stage1::low_memory::BOUNCE;
+
+/// Functions, in AH.
+const RESET: u32 = 0x0000;
+const READ_CHS: u32 = 0x0200;
+const GEOMETRY: u32 = 0x0800;
+const CHECK_EXTENSIONS: u32 = 0x4100;
+const READ_EXTENDED: u32 = 0x4200;
+/// What [`CHECK_EXTENSIONS`] wants in BX and gives back with its bytes swapped.
+const EXTENSIONS_ASK: u32 = 0x55AA;
+const EXTENSIONS_ANSWER: u32 = 0xAA55;
+/// Most sectors in one call: many BIOSes take no more, and they fit the bounce buffer.
+pub const MAX_SECTORS: u32 = 127;
+/// How often a read is tried.
+const TRIES: u32 = 4;
+/// The bounce buffer as the BIOS names it: segment, offset 0.
+const BOUNCE_SEGMENT: u16 = (BOUNCE.start >> 4) as u16;
+
+const _: () = assert!(MAX_SECTORS * SECTOR <= BOUNCE.size());
+
+bitflags! {
+    /// What the INT 13h extensions support: CX of AH=41h.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Extensions: u16 {
+        /// AH=42h and its kin, with a disk address packet.
+        const PACKET_ACCESS = 1 << 0;
+        /// Removable drives: lock and eject.
+        const REMOVABLE = 1 << 1;
+        /// Enhanced disk drive parameters.
+        const DRIVE_PARAMETERS = 1 << 2;
+    }
+}
+
+/// How sectors are named.
+#[derive(Clone, Copy, Debug)]
+enum Addressing {
+    Extended,
+    Chs(Geometry),
+}
+
+/// Why sectors could not be read.
+#[derive(Clone, Copy, Debug)]
+pub enum DiskError {
+    /// The BIOS reports neither extensions nor a geometry.
+    NoGeometry {
+        /// The BIOS's number of the drive.
+        drive: u8,
+    },
+    /// A read failed each time it was tried.
+    Read {
+        /// The first sector of the call.
+        lba: u32,
+        /// What the BIOS left in AH.
+        status: u8,
+    },
+    /// The sector lies beyond the last cylinder that AH=02h can name.
+    BeyondChs {
+        /// The sector.
+        lba: u32,
+    },
+}
+
+impl fmt::Display for DiskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::NoGeometry { drive } => write!(
+                f,
+                "the BIOS knows no geometry for drive {drive:02x}h; boot from another port or medium"
+            ),
+            Self::Read { lba, status } => write!(
+                f,
+                "sector {lba} could not be read in {TRIES} tries, BIOS status {status:02x}h ({}); \
+                 the image may be cut short or the disk damaged",
+                status_name(status)
+            ),
+            Self::BeyondChs { lba } => write!(
+                f,
+                "sector {lba} is beyond what this BIOS can address without INT 13h extensions; \
+                 use a smaller model or boot as a hard disk"
+            ),
+        }
+    }
+}
+
+/// AH after a failed call; Ralf Brown's Interrupt List, table 00234.
+fn status_name(status: u8) -> &'static str {
+    match status {
+        0x01 => "bad command or sector number",
+        0x02 => "address mark not found",
+        0x04 => "sector not found",
+        0x06 => "medium changed",
+        0x0C => "unknown medium",
+        0x10 => "data error",
+        0x20 => "controller failure",
+        0x31 => "no medium",
+        0x40 => "seek failure",
+        0x80 => "time-out",
+        _ => "unknown",
+    }
+}
+
+/// The drive that we booted from.
+pub struct Disk {
+    drive: u8,
+    addressing: Addressing,
+}
+
+impl Disk {
+    /// Finds out how to read `drive`.
+    pub fn open(drive: u8) -> Result<Self, DiskError> {
+        let mut ask = registers(CHECK_EXTENSIONS, drive);
+        ask.ebx = EXTENSIONS_ASK;
+        // SAFETY: the service only answers in registers.
+        unsafe { bios::call(0x13, &mut ask) };
+        let extensions = Extensions::from_bits_retain(ask.ecx as u16);
+        if !ask.carry()
+            && ask.ebx & 0xFFFF == EXTENSIONS_ANSWER
+            && extensions.contains(Extensions::PACKET_ACCESS)
+        {
+            return Ok(Self { drive, addressing: Addressing::Extended });
+        }
+        let mut shape = registers(GEOMETRY, drive);
+        // SAFETY: the same. ES:DI = 0:0 guards against BIOS bugs, says Ralf Brown's list.
+        unsafe { bios::call(0x13, &mut shape) };
+        match Geometry::from_registers(shape.ecx as u16, shape.edx as u16) {
+            Some(geometry) if !shape.carry() => Ok(Self { drive, addressing: Addressing::Chs(geometry) }),
+            _ => Err(DiskError::NoGeometry { drive }),
+        }
+    }
+
+    /// Reads up to `sectors` sectors from `lba` on; at least one, no more than one call can. What was
+    /// read stays in the bounce buffer until the next call.
+    pub fn read(&mut self, lba: u32, sectors: u32) -> Result<&[u8], DiskError> {
+        let sectors = match self.addressing {
+            Addressing::Extended => sectors.min(MAX_SECTORS),
+            Addressing::Chs(geometry) if lba >= geometry.reaches() => {
+                return Err(DiskError::BeyondChs { lba });
+            }
+            // 63 sectors a track fit the bounce buffer.
+            Addressing::Chs(geometry) => sectors.min(geometry.left_in_track(lba)),
+        };
+        self.retry(lba, sectors)?;
+        let bytes = (sectors * SECTOR) as usize;
+        // SAFETY: the bounce buffer is memory of ours that only `attempt` lets the BIOS write, and
+        // that takes `&mut self`. Its bytes were just read.
+        Ok(unsafe { core::slice::from_raw_parts(far::pointer(BOUNCE.start), bytes) })
+    }
+
+    fn retry(&mut self, lba: u32, sectors: u32) -> Result<(), DiskError> {
+        let mut status = 0;
+        for _ in 0..TRIES {
+            match self.attempt(lba, sectors) {
+                Ok(()) => return Ok(()),
+                Err(failure) => status = failure,
+            }
+            // SAFETY: the service only resets the drive's controller.
+            unsafe { bios::call(0x13, &mut registers(RESET, self.drive)) };
+        }
+        Err(DiskError::Read { lba, status })
+    }
+
+    /// One call. The error is AH.
+    fn attempt(&mut self, lba: u32, sectors: u32) -> Result<(), u8> {
+        let packet = DiskAddressPacket::new(lba, sectors as u16, BOUNCE_SEGMENT);
+        let mut call = match self.addressing {
+            Addressing::Extended => {
+                let mut call = registers(READ_EXTENDED, self.drive);
+                call.esi = (&raw const packet).expose_provenance() as u32;
+                call
+            }
+            Addressing::Chs(geometry) => {
+                let chs = geometry.chs(lba);
+                let mut call = registers(READ_CHS | sectors, self.drive);
+                call.ecx = chs.cx.into();
+                call.edx |= u32::from(chs.head) << 8;
+                call.es = BOUNCE_SEGMENT;
+                call
+            }
+        };
+        // SAFETY: both forms name the bounce buffer, which holds MAX_SECTORS and is ours; DS:SI is
+        // the packet: DS is 0 and the stack lies below 64 KB.
+        unsafe { bios::call(0x13, &mut call) };
+        if call.carry() { Err((call.eax >> 8) as u8) } else { Ok(()) }
+    }
+}
+
+fn registers(function: u32, drive: u8) -> Registers {
+    let mut registers = Registers::new(function);
+    registers.edx = drive.into();
+    registers
+}

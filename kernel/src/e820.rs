@@ -1,0 +1,293 @@
+//! The BIOS's memory map: which addresses are memory that we may use.
+//!
+//! A map may be unsorted, overlap itself, have holes, wrap, or mark entries as void; what anyone
+//! calls reserved is not used. Source: ACPI specification 6.5, chapter 15.
+use bitflags::bitflags;
+use core::fmt;
+
+/// Entries that are kept; real machines report about 20.
+pub const CAPACITY: usize = 64;
+/// Bytes of an entry with extended attributes.
+pub const ENTRY_BYTES: u32 = 24;
+/// An entry's kind: memory that the system may use.
+pub const USABLE: u32 = 1;
+/// Where extended memory begins.
+const ONE_MEGABYTE: u64 = 1 << 20;
+/// 32-bit addresses reach no further. The last page is left out: a pointer past its end would be 0.
+const REACH: u64 = (1 << 32) - PAGE;
+/// Regions begin and end at multiples of this.
+const PAGE: u64 = 4096;
+
+bitflags! {
+    /// Extended attributes of an entry.
+    #[repr(transparent)]
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Attributes: u32 {
+        /// Clear: ignore the entry.
+        const ENABLED = 1 << 0;
+        /// Keeps its contents without power.
+        const NON_VOLATILE = 1 << 1;
+        /// Slow to access.
+        const SLOW = 1 << 2;
+        /// Hardware errors are logged here.
+        const ERROR_LOG = 1 << 3;
+    }
+}
+
+/// One entry, as the BIOS writes it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// First address.
+    pub base: u64,
+    /// Size in bytes.
+    pub length: u64,
+    /// [`USABLE`], or any other number for what is not.
+    pub kind: u32,
+    /// Extended attributes; BIOSes before ACPI 3 do not write them.
+    pub attributes: Attributes,
+}
+
+const _: () = assert!(size_of::<Entry>() == ENTRY_BYTES as usize);
+
+impl Entry {
+    /// What a BIOS that does not write all fields leaves standing.
+    pub const EMPTY: Self = Self { base: 0, length: 0, kind: 0, attributes: Attributes::ENABLED };
+
+    /// One past the last address; an entry that wraps ends with the address space.
+    fn end(&self) -> u64 {
+        self.base.saturating_add(self.length)
+    }
+
+    fn is_void(&self) -> bool {
+        self.length == 0 || !self.attributes.contains(Attributes::ENABLED)
+    }
+
+    fn covers(&self, start: u64, end: u64) -> bool {
+        self.base <= start && end <= self.end()
+    }
+}
+
+/// Usable memory above 1 MB and below 4 GB, `start..end`, at multiples of 4 KiB.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UsableRegion {
+    /// First address.
+    pub start: u32,
+    /// One past the last address.
+    pub end: u32,
+}
+
+impl UsableRegion {
+    /// Size in bytes.
+    pub fn size(self) -> u32 {
+        self.end - self.start
+    }
+}
+
+/// A map without usable memory between 1 MB and 4 GB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoMemory {
+    /// Entries in it.
+    pub entries: usize,
+}
+
+impl fmt::Display for NoMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entries = self.entries;
+        write!(
+            f,
+            "the BIOS's memory map (INT 15h, AX=E820h; {entries} entries) names no usable memory \
+             between 1 MB and 4 GB; give the machine more memory"
+        )
+    }
+}
+
+/// The entries of a map.
+pub struct MemoryMap {
+    entries: [Entry; CAPACITY],
+    len: usize,
+}
+
+impl MemoryMap {
+    /// Without entries.
+    pub const fn new() -> Self {
+        Self { entries: [Entry::EMPTY; CAPACITY], len: 0 }
+    }
+
+    /// Adds an entry; void ones are dropped. `false` if there is no room for it.
+    pub fn push(&mut self, entry: Entry) -> bool {
+        if entry.is_void() {
+            return true;
+        }
+        let Some(slot) = self.entries.get_mut(self.len) else { return false };
+        *slot = entry;
+        self.len += 1;
+        true
+    }
+
+    /// The entries.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries[..self.len]
+    }
+
+    /// All usable bytes, also those that 32 bits do not reach.
+    pub fn usable_bytes(&self) -> u64 {
+        let mut total = 0;
+        self.for_each_usable(0, u64::MAX, |start, end| total += end - start);
+        total
+    }
+
+    /// The largest region that we can use.
+    pub fn usable_region(&self) -> Result<UsableRegion, NoMemory> {
+        let mut largest = UsableRegion::default();
+        self.for_each_usable(ONE_MEGABYTE, REACH, |start, end| {
+            let start = start.next_multiple_of(PAGE);
+            let end = end / PAGE * PAGE;
+            if end > start && end - start > largest.size().into() {
+                largest = UsableRegion { start: start as u32, end: end as u32 };
+            }
+        });
+        if largest.size() > 0 { Ok(largest) } else { Err(NoMemory { entries: self.len }) }
+    }
+
+    /// Calls `visit` with each longest run of usable addresses in `low..high`, in order.
+    ///
+    /// Between two neighbouring ends of entries an address is usable if some entry says so and none
+    /// says otherwise.
+    fn for_each_usable(&self, low: u64, high: u64, mut visit: impl FnMut(u64, u64)) {
+        let mut run: Option<(u64, u64)> = None;
+        let mut start = low;
+        while start < high {
+            let end = self.next_boundary(start).min(high);
+            let mut covering = self.entries().iter().filter(|entry| entry.covers(start, end)).peekable();
+            let usable = covering.peek().is_some() && covering.all(|entry| entry.kind == USABLE);
+            run = match (run, usable) {
+                (None, false) => None,
+                (None, true) => Some((start, end)),
+                (Some((first, _)), true) => Some((first, end)),
+                (Some((first, last)), false) => {
+                    visit(first, last);
+                    None
+                }
+            };
+            start = end;
+        }
+        if let Some((first, last)) = run {
+            visit(first, last);
+        }
+    }
+
+    /// The next address above `address` at which some entry begins or ends.
+    fn next_boundary(&self, address: u64) -> u64 {
+        let ends = self.entries().iter().flat_map(|entry| [entry.base, entry.end()]);
+        ends.filter(|&end| end > address).min().unwrap_or(u64::MAX)
+    }
+}
+
+impl Default for MemoryMap {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MB: u64 = 1 << 20;
+    const RESERVED: u32 = 2;
+
+    fn entry(base: u64, length: u64, kind: u32) -> Entry {
+        Entry { base, length, kind, ..Entry::EMPTY }
+    }
+
+    fn map(entries: &[Entry]) -> MemoryMap {
+        let mut map = MemoryMap::new();
+        assert!(entries.iter().all(|&entry| map.push(entry)));
+        map
+    }
+
+    fn largest(entries: &[Entry]) -> Option<(u64, u64)> {
+        map(entries).usable_region().ok().map(|region| (region.start.into(), region.end.into()))
+    }
+
+    /// Recorded from QEMU's default machine.
+    const PC_128: [Entry; 6] = [
+        entry_const(0, 0x9FC00, 1),
+        entry_const(0x9FC00, 0x400, 2),
+        entry_const(0xF0000, 0x10000, 2),
+        entry_const(0x10_0000, 0x7EE_0000, 1),
+        entry_const(0x7FE_0000, 0x2_0000, 2),
+        entry_const(0xFFFC_0000, 0x4_0000, 2),
+    ];
+
+    const fn entry_const(base: u64, length: u64, kind: u32) -> Entry {
+        Entry { base, length, kind, attributes: Attributes::ENABLED }
+    }
+
+    #[test]
+    fn a_pc_of_128_mb() {
+        assert_eq!(largest(&PC_128), Some((MB, 0x7FE_0000)));
+        assert_eq!(map(&PC_128).usable_bytes(), 0x9FC00 + 0x7EE_0000);
+    }
+
+    #[test]
+    fn the_hole_below_4_gb_and_memory_above() {
+        let q35 = [
+            entry(MB, 0x7FEE_0000 - MB, USABLE),
+            entry(0x7FEE_0000, 0x2_0000, RESERVED),
+            entry(0xB000_0000, 0x1000_0000, RESERVED),
+            entry(1 << 32, 0x8000_0000, USABLE),
+        ];
+        assert_eq!(largest(&q35), Some((MB, 0x7FEE_0000)));
+        assert_eq!(map(&q35).usable_bytes(), 0x7FEE_0000 - MB + 0x8000_0000);
+    }
+
+    #[test]
+    fn reserved_entries_win_where_entries_overlap() {
+        let entries = [entry(0, 64 * MB, USABLE), entry(16 * MB, MB, RESERVED)];
+        assert_eq!(largest(&entries), Some((17 * MB, 64 * MB)));
+        let unsorted = [entry(40 * MB, 8 * MB, RESERVED), entry(0, 64 * MB, USABLE)];
+        assert_eq!(largest(&unsorted), Some((MB, 40 * MB)));
+    }
+
+    #[test]
+    fn neighbours_and_overlaps_join() {
+        let neighbours = [entry(32 * MB, 32 * MB, USABLE), entry(0, 32 * MB, USABLE)];
+        assert_eq!(largest(&neighbours), Some((MB, 64 * MB)));
+        let overlaps = [entry(0, 40 * MB, USABLE), entry(32 * MB, 32 * MB, USABLE)];
+        assert_eq!(largest(&overlaps), Some((MB, 64 * MB)));
+        assert_eq!(map(&overlaps).usable_bytes(), 64 * MB);
+    }
+
+    #[test]
+    fn void_entries_do_not_count() {
+        let mut disabled = entry(0, 64 * MB, USABLE);
+        disabled.attributes = Attributes::empty();
+        assert_eq!(largest(&[disabled]), None);
+        assert_eq!(largest(&[entry(2 * MB, 0, USABLE)]), None);
+        assert_eq!(largest(&[]), None);
+    }
+
+    #[test]
+    fn an_entry_to_the_end_of_the_address_space() {
+        let last_page = (1 << 32) - 4096;
+        assert_eq!(largest(&[entry(MB, u64::MAX, USABLE)]), Some((MB, last_page)));
+        assert_eq!(largest(&[entry(1 << 32, MB, USABLE)]), None);
+    }
+
+    #[test]
+    fn odd_ends_are_rounded_inwards() {
+        assert_eq!(largest(&[entry(MB + 1, 8 * MB, USABLE)]), Some((MB + 4096, 9 * MB)));
+        assert_eq!(largest(&[entry(2 * MB + 1, 4096, USABLE)]), None);
+    }
+
+    #[test]
+    fn a_map_that_does_not_fit_says_so() {
+        let mut map = MemoryMap::new();
+        for index in 0..CAPACITY as u64 {
+            assert!(map.push(entry(index * MB, MB / 2, USABLE)));
+        }
+        assert!(!map.push(entry(0, MB, USABLE)));
+    }
+}

@@ -1,0 +1,140 @@
+//! What happens when the CPU faults: a sentence with CS:IP instead of a silent hang in the BIOS.
+//!
+//! Vectors 0Ch and 0Dh are shared: the BIOS's interrupt controller delivers IRQ 4 and IRQ 5 there
+//! too. Its in-service register tells them apart. Sources: Intel SDM vol. 3A, 6.15 and 21.1; Intel
+//! 8259A data sheet.
+use crate::{console, far, power, println, unreal};
+use core::arch::global_asm;
+
+/// The vectors with a handler of ours, and the IRQ line that shares each.
+const DIVIDE: u32 = 0x00;
+const INVALID_OPCODE: u32 = 0x06;
+const STACK_FAULT: u32 = 0x0C;
+const GENERAL_PROTECTION: u32 = 0x0D;
+const IRQ4: u8 = 1 << 4;
+const IRQ5: u8 = 1 << 5;
+/// The first interrupt controller's command port.
+const PIC: u16 = 0x20;
+/// Commands (OCW3): the next read gives the in-service register, the request register.
+const READ_IN_SERVICE: u8 = 0x0B;
+const READ_REQUESTS: u8 = 0x0A;
+
+/// The BIOS's handlers of IRQ 4 and 5: segment and offset, as the vector table held them.
+#[unsafe(no_mangle)]
+static mut OLD_IRQ_HANDLERS: [u32; 2] = [0; 2];
+
+// IN: an interrupt frame (IP, CS, FLAGS) on whatever stack was in use; DS unknown. If the IRQ is in
+// service: goes on to the BIOS's handler, all registers as they were. Otherwise: an exception, which
+// never returns, so it takes the kernel's stack from its top, and unreal mode again, as its loss may
+// be the cause.
+global_asm!(
+    ".section .text.exceptions, \"ax\"",
+    ".macro shared_vector name, irq, old, vector",
+    "\\name:",
+    "subw $4, %sp", // room for the old handler's address
+    "pushw %ax",
+    "pushw %bp",
+    "pushw %ds",
+    "movw %sp, %bp",
+    "xorw %ax, %ax",
+    "movw %ax, %ds",
+    "movb ${in_service}, %al",
+    "outb %al, ${pic}",
+    "inb ${pic}, %al",
+    "testb $\\irq, %al",
+    "movb ${requests}, %al",
+    "outb %al, ${pic}", // the BIOS expects to read requests
+    "jz 2f",
+    "movw \\old, %ax",
+    "movw %ax, 6(%bp)",
+    "movw \\old + 2, %ax",
+    "movw %ax, 8(%bp)",
+    "popw %ds",
+    "popw %bp",
+    "popw %ax",
+    "lretw",
+    "2:",
+    "addw $10, %sp",
+    "movw $\\vector, %ax",
+    "jmp exception",
+    ".endm",
+    "divide_error:",
+    "movw ${divide}, %ax",
+    "jmp exception",
+    "invalid_opcode:",
+    "movw ${opcode}, %ax",
+    "jmp exception",
+    "shared_vector stack_fault, {irq4}, {old}, {stack}",
+    "shared_vector general_protection, {irq5}, {old} + 4, {protection}",
+    "exception:",
+    "popw %bx", // IP
+    "popw %cx", // CS
+    "xorw %dx, %dx",
+    "movw %dx, %ss",
+    "movl $__stack_top, %esp",
+    "cld",
+    "calll {enter}",
+    "movzwl %bx, %ebx",
+    "movzwl %cx, %ecx",
+    "movzwl %ax, %eax",
+    "pushl %ebx",
+    "pushl %ecx",
+    "pushl %eax",
+    "calll {report}",
+    in_service = const READ_IN_SERVICE,
+    requests = const READ_REQUESTS,
+    pic = const PIC,
+    irq4 = const IRQ4,
+    irq5 = const IRQ5,
+    divide = const DIVIDE,
+    opcode = const INVALID_OPCODE,
+    stack = const STACK_FAULT,
+    protection = const GENERAL_PROTECTION,
+    old = sym OLD_IRQ_HANDLERS,
+    enter = sym unreal::enter,
+    report = sym report,
+    options(att_syntax),
+);
+
+unsafe extern "C" {
+    fn divide_error();
+    fn invalid_opcode();
+    fn stack_fault();
+    fn general_protection();
+}
+
+/// Puts our handlers into the interrupt vector table.
+pub fn install() {
+    let handlers: [(u32, unsafe extern "C" fn()); 4] = [
+        (DIVIDE, divide_error),
+        (INVALID_OPCODE, invalid_opcode),
+        (STACK_FAULT, stack_fault),
+        (GENERAL_PROTECTION, general_protection),
+    ];
+    for (vector, handler) in handlers {
+        let entry: *mut u32 = far::pointer(vector * 4);
+        let segment = u32::from(stage1::low_memory::KERNEL_CS);
+        // SAFETY: the vector table's entries; a function's address is its offset in our code segment.
+        // The old handlers are saved before the new can run: no IRQ 4 or 5 is unmasked yet.
+        unsafe {
+            match vector {
+                STACK_FAULT => OLD_IRQ_HANDLERS[0] = entry.read_volatile(),
+                GENERAL_PROTECTION => OLD_IRQ_HANDLERS[1] = entry.read_volatile(),
+                _ => {}
+            }
+            entry.write_volatile(segment << 16 | handler as usize as u32);
+        }
+    }
+}
+
+extern "C" fn report(vector: u32, cs: u32, ip: u32) -> ! {
+    console::seize();
+    let cause = match vector {
+        DIVIDE => "divide error",
+        INVALID_OPCODE => "invalid opcode",
+        STACK_FAULT => "stack segment",
+        _ => "general protection",
+    };
+    println!("\nunreallm: exception {vector:02X}h ({cause}) at CS:IP {cs:04x}:{ip:04x}");
+    power::finish(power::Outcome::Failure)
+}
