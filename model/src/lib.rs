@@ -3,6 +3,43 @@
 //! The engine does not know where it runs: this library is `no_std` + `alloc`, has no float and
 //! no global state, and gives the same integers on a host, in an emulator and on a bare machine.
 //! Float lives behind the feature `std`, in the packer and in the fp32 reference.
+//!
+//! The way of a model through this crate, in reading order:
+//!
+//! | step | where |
+//! | --- | --- |
+//! | a llama2.c checkpoint is read, quantized and packed (host) | `host` |
+//! | the packed model is read from a disk | [`source`], [`packed`] |
+//! | its parts in memory | [`packed::Model`], [`matrix`], [`tables`], [`tokenizer`] |
+//! | one forward pass: token in, logits out | [`engine`], [`int8`] |
+//! | what the pass is made of | [`norm`], [`matmul`], [`rope`], [`attention`], [`ffn`] |
+//! | the numbers it is made of | [`fixed`] |
+//! | the loop around it: prompt, sampling, text | [`generate`], [`sampler`] |
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;
+
+#[cfg(target_endian = "big")]
+compile_error!("the packed format is little-endian and is read as it is");
+
+pub mod attention;
+pub mod crc32;
+pub mod engine;
+pub mod ffn;
+pub mod fixed;
+pub mod generate;
+#[cfg(feature = "std")]
+pub mod host;
+pub mod int8;
+pub mod matmul;
+pub mod matrix;
+pub mod norm;
+pub mod packed;
+pub mod rope;
+pub mod sampler;
+pub mod settings;
+pub mod shape;
+pub mod source;
+pub mod tables;
+pub mod tokenizer;
+pub mod trace;

@@ -1,0 +1,262 @@
+//! Attention over the key/value cache.
+//!
+//! Keys and values are kept as 12-bit integers with one scale for each layer, key/value head and
+//! position. They lie so that a SIMD kernel needs no sums across a register:
+//!
+//! - keys: groups of 4 positions; in a group, for each pair of a head's values, the 4 positions'
+//!   pairs. So `q · k` of 4 positions are 4 sums side by side.
+//! - values: groups of 2 positions; in a group, for each value of a head, the 2 positions' values.
+//!   So the weighted sums of neighbouring values are side by side.
+use crate::fixed::{Factor, Requantizer, Scale, absmax};
+use crate::rope::Rope;
+use crate::shape::Shape;
+use crate::tables::Tables;
+use alloc::collections::TryReserveError;
+use alloc::vec::Vec;
+
+/// Largest magnitude of a cached key or value: 12 bits with the sign.
+const CACHE_MAX: i32 = 2047;
+/// Largest weight of a position: 15 bits.
+const WEIGHT_MAX: i32 = 32767;
+/// Positions in a group of keys.
+const KEY_GROUP: usize = 4;
+/// Positions in a group of values.
+const VALUE_GROUP: usize = 2;
+/// Positions whose weighted values are added before the sum is shifted.
+const SEGMENT: usize = 32;
+const _: () = assert!(SEGMENT as i64 * CACHE_MAX as i64 * WEIGHT_MAX as i64 <= i32::MAX as i64);
+/// log2(e), for e^x = 2^(x · log2(e)).
+const LOG2_E: Scale = Scale::new(1_442_695_040_888_963_407, 0).div(Scale::new(1_000_000_000_000_000_000, 0));
+/// Fraction bits of scores, in powers of two.
+const SCORE_BITS: i32 = 16;
+
+/// The key/value cache of all layers, and the space one head's attention works in.
+pub struct Attention {
+    context: usize,
+    head_size: usize,
+    n_kv_heads: usize,
+    /// Query heads to a key/value head.
+    group: usize,
+    keys: Vec<[i16; 2 * KEY_GROUP]>,
+    values: Vec<[i16; VALUE_GROUP]>,
+    /// The magnitude that [`CACHE_MAX`] stands for, `[layer][kv head][position]`.
+    key_max: Vec<i32>,
+    value_max: Vec<i32>,
+    query: Vec<[i16; 2]>,
+    scores: Vec<i32>,
+    segment: Vec<i32>,
+    totals: Vec<i32>,
+    /// Largest magnitude of a query's integers.
+    query_limit: i32,
+    /// Shift of a segment of weighted values.
+    segment_shift: u32,
+    /// log2(e) / sqrt(head_size) / CACHE_MAX / query_limit.
+    score_scale: Scale,
+}
+
+/// The largest magnitude of a query so that its product with a key fits i32.
+const fn query_limit(head_size: usize) -> i32 {
+    let limit = i32::MAX as i64 / (head_size as i64 * CACHE_MAX as i64);
+    if limit < CACHE_MAX as i64 { limit as i32 } else { CACHE_MAX }
+}
+const _: () = assert!(query_limit(512) == CACHE_MAX && query_limit(crate::shape::MAX_LENGTH) >= 3);
+
+/// The shift of each segment so that the total over `context` positions fits i32.
+const fn segment_shift(context: usize) -> u32 {
+    let total = context as i64 * CACHE_MAX as i64 * WEIGHT_MAX as i64;
+    let mut shift = 8;
+    while (total >> shift) + context as i64 > i32::MAX as i64 {
+        shift += 1;
+    }
+    shift
+}
+const _: () = assert!(segment_shift(8192) == 8);
+
+/// Positions of the cache for a context: groups of keys are whole.
+const fn rounded(context: usize) -> usize {
+    context.next_multiple_of(KEY_GROUP)
+}
+
+impl Attention {
+    /// Bytes of the key/value cache for a context.
+    pub fn cache_bytes(shape: &Shape, context: usize) -> u64 {
+        let heads = shape.n_layers as u64 * shape.n_kv_heads as u64 * rounded(context) as u64;
+        heads * 2 * (2 * shape.head_size() as u64 + 4)
+    }
+
+    /// An empty cache for `context` positions.
+    pub fn new(shape: &Shape, context: usize) -> Result<Self, TryReserveError> {
+        let head_size = shape.head_size();
+        let heads = shape.n_layers * shape.n_kv_heads;
+        let positions = rounded(context);
+        let query_limit = query_limit(head_size);
+        let root = Scale::new(head_size as u64, 0).rsqrt();
+        let limits = Scale::new(CACHE_MAX as u64 * query_limit as u64, 0);
+        Ok(Self {
+            context,
+            head_size,
+            n_kv_heads: shape.n_kv_heads,
+            group: shape.n_heads / shape.n_kv_heads,
+            keys: zeroed(heads * positions / KEY_GROUP * (head_size / 2))?,
+            values: zeroed(heads * positions / VALUE_GROUP * head_size)?,
+            key_max: zeroed(heads * positions)?,
+            value_max: zeroed(heads * positions)?,
+            query: zeroed(head_size / 2)?,
+            scores: zeroed(positions)?,
+            segment: zeroed(head_size)?,
+            totals: zeroed(head_size)?,
+            query_limit,
+            segment_shift: segment_shift(context),
+            score_scale: LOG2_E.mul(root).div(limits),
+        })
+    }
+
+    /// Positions that the cache holds.
+    pub fn context(&self) -> usize {
+        self.context
+    }
+
+    /// `out (dim,) = softmax(q @ kᵀ / sqrt(head_size)) @ v`, head by head, at position `pos`.
+    ///
+    /// `qkv` is the output of \[wq | wk | wv\] with `fraction_bits`; `out` has as many. Queries and
+    /// keys are turned by `rope`; keys and values go into the cache.
+    #[allow(clippy::too_many_arguments)]
+    pub fn attend(
+        &mut self,
+        tables: &Tables,
+        rope: &Rope,
+        layer: usize,
+        pos: usize,
+        qkv: &mut [i32],
+        fraction_bits: i32,
+        out: &mut [i32],
+    ) {
+        let kv_dim = self.n_kv_heads * self.head_size;
+        let dim = qkv.len() - 2 * kv_dim;
+        rope.rotate(&mut qkv[..dim + kv_dim], pos);
+        let (q, kv) = qkv.split_at(dim);
+        let (k, v) = kv.split_at(kv_dim);
+        for kv_head in 0..self.n_kv_heads {
+            let at = kv_head * self.head_size;
+            let cache = layer * self.n_kv_heads + kv_head;
+            self.store(cache, pos, &k[at..][..self.head_size], &v[at..][..self.head_size]);
+            let group = self.group * self.head_size;
+            let heads = q[kv_head * group..][..group].chunks_exact(self.head_size);
+            let outs = out[kv_head * group..][..group].chunks_exact_mut(self.head_size);
+            for (q, out) in heads.zip(outs) {
+                let max = self.score(cache, pos, q, fraction_bits);
+                let (sum, weight_max) = self.weigh(tables, cache, pos, max);
+                self.mix(cache, pos, sum, weight_max, out);
+            }
+        }
+    }
+
+    /// Puts a head's key and value into the cache.
+    fn store(&mut self, cache: usize, pos: usize, k: &[i32], v: &[i32]) {
+        let positions = rounded(self.context);
+        let (k_max, v_max) = (absmax(k), absmax(v));
+        self.key_max[cache * positions + pos] = k_max;
+        self.value_max[cache * positions + pos] = v_max;
+        let (to_key, to_value) = (Requantizer::new(k_max, CACHE_MAX), Requantizer::new(v_max, CACHE_MAX));
+        let (slot, pairs) = (pos % KEY_GROUP * 2, self.head_size / 2);
+        let group = &mut self.keys[(cache * positions + pos) / KEY_GROUP * pairs..][..pairs];
+        for (lanes, k) in group.iter_mut().zip(k.chunks_exact(2)) {
+            lanes[slot] = to_key.apply(k[0]) as i16;
+            lanes[slot + 1] = to_key.apply(k[1]) as i16;
+        }
+        let start = (cache * positions + pos) / VALUE_GROUP * self.head_size;
+        for (lanes, &v) in self.values[start..][..self.head_size].iter_mut().zip(v) {
+            lanes[pos % VALUE_GROUP] = to_value.apply(v) as i16;
+        }
+    }
+
+    /// Scores of positions 0 to pos, in Q16.16 powers of two; returns the largest.
+    fn score(&mut self, cache: usize, pos: usize, q: &[i32], fraction_bits: i32) -> i32 {
+        let q_max = absmax(q);
+        let to_query = Requantizer::new(q_max, self.query_limit);
+        for (lanes, q) in self.query.iter_mut().zip(q.chunks_exact(2)) {
+            *lanes = [to_query.apply(q[0]) as i16, to_query.apply(q[1]) as i16];
+        }
+        // score = sum · key_max · q_max · 2^(-2 · fraction_bits) · score_scale
+        let unit = Scale::new(q_max as u64, SCORE_BITS - 2 * fraction_bits).mul(self.score_scale);
+        let shift = -(unit.exponent + 31);
+        let pairs = self.query.len();
+        let start = cache * rounded(self.context);
+        let groups = self.keys[start / KEY_GROUP * pairs..].chunks_exact(pairs);
+        let maxima = self.key_max[start..].chunks_exact(KEY_GROUP);
+        let mut max = i32::MIN;
+        let scores = self.scores[..pos + 1].chunks_mut(KEY_GROUP);
+        for ((scores, keys), maxima) in scores.zip(groups).zip(maxima) {
+            let sums = dot(keys, &self.query);
+            for ((score, sum), &key_max) in scores.iter_mut().zip(sums).zip(maxima) {
+                let mantissa = (key_max as u64 * u64::from(unit.mantissa)) >> 31;
+                *score = Factor { mantissa: mantissa as u32, shift }.apply(sum);
+                max = max.max(*score);
+            }
+        }
+        max
+    }
+
+    /// Turns scores into weights, `2^(score - max) · value_max`. Returns the sum of the powers in
+    /// Q2.30, and the largest weight in units of 2^-31.
+    fn weigh(&mut self, tables: &Tables, cache: usize, pos: usize, max: i32) -> (u64, i32) {
+        let start = cache * rounded(self.context);
+        let (mut sum, mut weight_max) = (0, 0);
+        for (score, &value_max) in self.scores[..pos + 1].iter_mut().zip(&self.value_max[start..]) {
+            let power = tables.exp2_minus(max.wrapping_sub(*score) as u32);
+            sum += u64::from(power);
+            *score = ((u64::from(power) * value_max as u64) >> 31) as i32;
+            weight_max = weight_max.max(*score);
+        }
+        (sum, weight_max)
+    }
+
+    /// `out = Σ weight · value / sum`.
+    fn mix(&mut self, cache: usize, pos: usize, sum: u64, weight_max: i32, out: &mut [i32]) {
+        let to_weight = Requantizer::new(weight_max, WEIGHT_MAX);
+        let start = cache * rounded(self.context) / VALUE_GROUP * self.head_size;
+        self.totals.fill(0);
+        let groups = self.values[start..].chunks(SEGMENT / VALUE_GROUP * self.head_size);
+        for (weights, values) in self.scores[..pos + 1].chunks(SEGMENT).zip(groups) {
+            self.segment.fill(0);
+            let pairs = weights.chunks(VALUE_GROUP).zip(values.chunks_exact(self.head_size));
+            for (weights, values) in pairs {
+                let first = to_weight.apply(weights[0]);
+                let second = weights.get(1).map_or(0, |&weight| to_weight.apply(weight));
+                for (sum, &[v0, v1]) in self.segment.iter_mut().zip(values) {
+                    *sum += i32::from(v0) * first + i32::from(v1) * second;
+                }
+            }
+            for (total, sum) in self.totals.iter_mut().zip(&self.segment) {
+                *total += sum >> self.segment_shift;
+            }
+        }
+        // weight = integer · weight_max / WEIGHT_MAX · 2^31 / sum; value = integer · max / CACHE_MAX
+        let numerator = Scale::new(weight_max as u64, 31 + self.segment_shift as i32);
+        let limits = Scale::new(CACHE_MAX as u64 * WEIGHT_MAX as u64, 0);
+        let factor = Factor::new(numerator.div(limits.mul(Scale::new(sum, 0))));
+        for (out, &total) in out.iter_mut().zip(&self.totals) {
+            *out = factor.apply(total);
+        }
+    }
+}
+
+/// `k · q` of a group's 4 positions.
+#[inline]
+fn dot(keys: &[[i16; 2 * KEY_GROUP]], query: &[[i16; 2]]) -> [i32; KEY_GROUP] {
+    let mut sums = [0; KEY_GROUP];
+    for (lanes, q) in keys.iter().zip(query) {
+        for (sum, k) in sums.iter_mut().zip(lanes.as_chunks::<2>().0) {
+            *sum += i32::from(k[0]) * i32::from(q[0]) + i32::from(k[1]) * i32::from(q[1]);
+        }
+    }
+    sums
+}
+
+/// A vector of zeros, or the error that there is no memory for it.
+pub(crate) fn zeroed<T: bytemuck::Zeroable + Clone>(length: usize) -> Result<Vec<T>, TryReserveError> {
+    let mut vector = Vec::new();
+    vector.try_reserve_exact(length)?;
+    vector.resize(length, T::zeroed());
+    Ok(vector)
+}

@@ -1,0 +1,46 @@
+//! CRC-32 as in zip and PNG (ISO-HDLC), over everything that comes from the disk.
+use crc::{CRC_32_ISO_HDLC, Crc, Digest, Table};
+
+/// Sixteen bytes a step: 16 KB of tables buy twice the speed of one 1 KB table.
+type Slice16 = Table<16>;
+
+static CRC32: Crc<u32, Slice16> = Crc::<u32, Slice16>::new(&CRC_32_ISO_HDLC);
+
+/// A CRC-32 that grows with the data.
+pub struct Crc32(Digest<'static, u32, Slice16>);
+
+impl Crc32 {
+    /// The CRC of nothing yet.
+    pub fn new() -> Self {
+        Self(CRC32.digest())
+    }
+
+    /// Adds bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The CRC of all bytes added.
+    pub fn finish(self) -> u32 {
+        self.0.finalize()
+    }
+}
+
+impl Default for Crc32 {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The CRC-32 of `bytes`.
+pub fn crc32(bytes: &[u8]) -> u32 {
+    CRC32.checksum(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn check_value_of_the_standard() {
+        assert_eq!(super::crc32(b"123456789"), 0xCBF4_3926);
+    }
+}

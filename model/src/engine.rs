@@ -1,0 +1,84 @@
+//! What every engine does: a token in, logits out.
+use crate::shape::Shape;
+use crate::tokenizer::{BOS, EOS};
+use core::fmt;
+
+/// A transformer that reads one token after the other and remembers them.
+pub trait Engine {
+    /// The model's shape.
+    fn shape(&self) -> &Shape;
+
+    /// Positions that the key/value cache holds; at most the shape's `seq_len`.
+    fn context(&self) -> usize;
+
+    /// Reads `token` at position `pos` and returns the logits (`vocab_size` of them, Q16.16) of the
+    /// token after it. Positions go up from 0; a position that was read before may be read again.
+    fn forward(&mut self, token: u32, pos: usize) -> Result<&[i32], EngineError>;
+
+    /// Whether a story ends when this token comes.
+    fn ends(&self, token: u32) -> bool {
+        token == BOS || token == EOS
+    }
+}
+
+/// Why an engine cannot run or go on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EngineError {
+    /// The token is not in the vocabulary.
+    Token {
+        /// The token.
+        token: u32,
+        /// Tokens that there are.
+        vocab_size: usize,
+    },
+    /// The position is not in the cache.
+    Position {
+        /// The position.
+        pos: usize,
+        /// Positions that there are.
+        context: usize,
+    },
+    /// There is not enough memory.
+    OutOfMemory {
+        /// Bytes needed in all.
+        needed: u64,
+    },
+    /// The 1356-byte mode runs one shape only, and the packed model must carry its weights.
+    NotForSector {
+        /// The model's shape.
+        shape: Shape,
+    },
+}
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token { token, vocab_size } => {
+                write!(f, "token {token} is not in the vocabulary of {vocab_size} tokens")
+            }
+            Self::Position { pos, context } => {
+                write!(f, "position {pos} is past the context of {context} tokens")
+            }
+            Self::OutOfMemory { needed } => {
+                write!(f, "there is not enough memory for the key/value cache, which needs {needed} bytes")
+            }
+            Self::NotForSector { shape } => {
+                write!(f, "the 1356-byte mode runs models of the shape {} only, ", Shape::STORIES260K)?;
+                write!(f, "this one is {shape}; use the engine int8")
+            }
+        }
+    }
+}
+
+impl core::error::Error for EngineError {}
+
+/// Checks that a token and a position are within bounds.
+pub(crate) fn check_step(shape: &Shape, context: usize, token: u32, pos: usize) -> Result<(), EngineError> {
+    if token as usize >= shape.vocab_size {
+        return Err(EngineError::Token { token, vocab_size: shape.vocab_size });
+    }
+    if pos >= context {
+        return Err(EngineError::Position { pos, context });
+    }
+    Ok(())
+}

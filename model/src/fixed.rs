@@ -1,0 +1,253 @@
+//! The numbers of the engine: integers with a binary point, and one kind of small number with an
+//! exponent for the scales between them.
+//!
+//! A vector is `i32` with a number of *fraction bits* `f` that its context gives: the real value is
+//! `x · 2^-f` (Q16.16 is f = 16). A vector that goes into a matrix is made of few-bit integers and
+//! one [`Scale`].
+
+/// Mantissas of a [`Scale`] are below 2^31.
+const MANTISSA_BITS: u32 = 31;
+
+/// A real number that is not negative: `mantissa · 2^exponent`, with 2^30 ≤ mantissa < 2^31, or
+/// mantissa 0. Relative error of each operation: at most 2^-29.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Scale {
+    /// 31 bits, the highest one set, or zero.
+    pub mantissa: u32,
+    /// Power of two.
+    pub exponent: i32,
+}
+
+impl Scale {
+    /// Zero.
+    pub const ZERO: Self = Self { mantissa: 0, exponent: 0 };
+
+    /// `value · 2^exponent`, cut to 31 bits.
+    pub const fn new(value: u64, exponent: i32) -> Self {
+        if value == 0 {
+            return Self::ZERO;
+        }
+        let excess = u64::BITS as i32 - value.leading_zeros() as i32 - MANTISSA_BITS as i32;
+        let mantissa = if excess >= 0 { value >> excess } else { value << -excess };
+        Self { mantissa: mantissa as u32, exponent: exponent + excess }
+    }
+
+    /// `self · other`.
+    pub const fn mul(self, other: Self) -> Self {
+        Self::new(self.mantissa as u64 * other.mantissa as u64, self.exponent + other.exponent)
+    }
+
+    /// `self / other`; zero if `other` is zero.
+    pub const fn div(self, other: Self) -> Self {
+        if other.mantissa == 0 {
+            return Self::ZERO;
+        }
+        let dividend = (self.mantissa as u64) << 32;
+        Self::new(dividend / other.mantissa as u64, self.exponent - other.exponent - 32)
+    }
+
+    /// `self + other`.
+    pub const fn add(self, other: Self) -> Self {
+        let (large, small) = if self.exponent >= other.exponent { (self, other) } else { (other, self) };
+        if large.mantissa == 0 || small.mantissa == 0 {
+            return if large.mantissa == 0 { small } else { large };
+        }
+        let distance = large.exponent - small.exponent;
+        let small_mantissa = if distance < 32 { (small.mantissa as u64) << 32 >> distance } else { 0 };
+        Self::new(((large.mantissa as u64) << 32) + small_mantissa, large.exponent - 32)
+    }
+
+    /// `1 / sqrt(self)`; zero for zero.
+    pub fn rsqrt(self) -> Self {
+        if self.mantissa == 0 {
+            return Self::ZERO;
+        }
+        // An even exponent halves exactly: mantissa · 2^32 or 2^33 is in [2^62, 2^64).
+        let odd = self.exponent & 1;
+        let root = isqrt((self.mantissa as u64) << (32 + odd));
+        let root_exponent = (self.exponent - 32 - odd) / 2;
+        Self::new((1 << 62) / root as u64, -62 - root_exponent)
+    }
+}
+
+/// The integer square root, rounded down, a bit a step (no division: a 486 takes 40 cycles for one).
+pub fn isqrt(value: u64) -> u32 {
+    let (mut root, mut rest) = (0u64, value);
+    let mut bit = 1u64 << 62;
+    while bit != 0 {
+        if rest >= root + bit {
+            rest -= root + bit;
+            root = (root >> 1) + bit;
+        } else {
+            root >>= 1;
+        }
+        bit >>= 2;
+    }
+    root as u32
+}
+
+/// A factor that turns one kind of integer into another: `x · mantissa / 2^shift`, rounded to the
+/// nearest.
+#[derive(Clone, Copy)]
+pub struct Factor {
+    /// Below 2^31.
+    pub mantissa: u32,
+    /// How far to shift right.
+    pub shift: i32,
+}
+
+impl Factor {
+    /// The factor that multiplies by `scale`.
+    pub const fn new(scale: Scale) -> Self {
+        Self { mantissa: scale.mantissa, shift: -scale.exponent }
+    }
+
+    /// `x` times the factor, limited to i32.
+    #[inline]
+    pub fn apply(self, x: i32) -> i32 {
+        let product = i64::from(x) * i64::from(self.mantissa);
+        saturate(match self.shift {
+            1..=62 => (product + (1 << (self.shift - 1))) >> self.shift,
+            63.. => 0,
+            _ => product.saturating_mul(1 << (-self.shift).min(62)), // beyond 62 only zero survives
+        })
+    }
+}
+
+/// The nearest i32.
+#[inline]
+pub fn saturate(x: i64) -> i32 {
+    let low = x as i32;
+    if i64::from(low) == x {
+        low
+    } else if x < 0 {
+        i32::MIN
+    } else {
+        i32::MAX
+    }
+}
+
+/// `x · 2^shift`: left for a positive shift, right and rounded down for a negative one. Limited.
+pub fn shift(x: u32, shift: i32) -> u32 {
+    match shift {
+        ..=-32 => 0,
+        -31..=0 => x >> -shift,
+        _ => {
+            if shift as u32 <= x.leading_zeros() {
+                x << shift
+            } else if x == 0 {
+                0
+            } else {
+                u32::MAX
+            }
+        }
+    }
+}
+
+/// The largest magnitude in `values`, 0 if there are none. `i32::MIN` counts as 2^31 - 1.
+pub fn absmax(values: &[i32]) -> i32 {
+    values.iter().fold(0, |max, &v| max.max(v.saturating_abs()))
+}
+
+/// Turns numbers of up to 31 bits into numbers of up to `limit`, so that `max`, the largest
+/// magnitude, becomes `limit`: `x · limit / max`, rounded to the nearest.
+#[derive(Clone, Copy)]
+pub struct Requantizer {
+    /// Shift that brings the largest magnitude to 31 bits.
+    normalize: u32,
+    /// `limit · 2^shift / (max · 2^normalize)`, below 2^31.
+    inverse: i32,
+    shift: u32,
+}
+
+impl Requantizer {
+    /// For magnitudes up to `max` (which must not be negative) and results up to `limit` (1 to
+    /// 2^15 - 1).
+    pub fn new(max: i32, limit: i32) -> Self {
+        if max <= 0 {
+            return Self { normalize: 0, inverse: 0, shift: 1 };
+        }
+        let normalize = max.leading_zeros() - 1;
+        let normal = (max << normalize) as u64; // 2^30 ≤ normal < 2^31
+        let limit_bits = u32::BITS - limit.leading_zeros();
+        // limit · 2^shift < 2^61, so that the inverse is below 2^31.
+        let shift = 61 - limit_bits;
+        Self { normalize, inverse: (((limit as u64) << shift) / normal) as i32, shift }
+    }
+
+    /// One number. Its magnitude must not be above the `max` given to [`Requantizer::new`].
+    #[inline]
+    pub fn apply(self, x: i32) -> i32 {
+        let product = i64::from(x << self.normalize) * i64::from(self.inverse);
+        ((product + (1 << (self.shift - 1))) >> self.shift) as i32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn real(scale: Scale) -> f64 {
+        f64::from(scale.mantissa) * 2f64.powi(scale.exponent)
+    }
+
+    proptest! {
+        #[test]
+        fn scales_calculate_to_2_to_the_minus_28(a in 1u64.., b in 1u64.., e in -60i32..60) {
+            let (x, y) = (Scale::new(a, e), Scale::new(b, -e));
+            let near = |got: Scale, want: f64| (real(got) / want - 1.0).abs() < 2f64.powi(-28);
+            prop_assert!(near(x, a as f64 * 2f64.powi(e)));
+            prop_assert!(near(x.mul(y), real(x) * real(y)));
+            prop_assert!(near(x.div(y), real(x) / real(y)));
+            prop_assert!(near(x.add(y), real(x) + real(y)));
+            prop_assert!(near(x.rsqrt(), 1.0 / real(x).sqrt()));
+            for scale in [x, x.mul(y), x.div(y), x.add(y), x.rsqrt()] {
+                prop_assert!(scale.mantissa >> 30 == 1);
+            }
+        }
+
+        #[test]
+        fn square_root_is_rounded_down(value: u64) {
+            let root = u128::from(isqrt(value));
+            prop_assert!(root * root <= value.into() && (root + 1) * (root + 1) > value.into());
+        }
+
+        #[test]
+        fn requantized_numbers_are_the_nearest(max in 1i32.., part in 0.0..=1.0f64, limit in 1i32..32768) {
+            let x = (f64::from(max) * part) as i32;
+            let requantizer = Requantizer::new(max, limit);
+            let exact = f64::from(x) * f64::from(limit) / f64::from(max);
+            for (x, exact) in [(x, exact), (-x, -exact)] {
+                let got = requantizer.apply(x);
+                prop_assert!((f64::from(got) - exact).abs() <= 0.5 + 1e-4, "{got} {exact}");
+                prop_assert!(got.abs() <= limit);
+            }
+            prop_assert_eq!(requantizer.apply(max), limit);
+            prop_assert_eq!(requantizer.apply(-max), -limit);
+        }
+
+        #[test]
+        fn factors_round_to_the_nearest_and_saturate(x: i32, mantissa in 0u32..1 << 31, shift in -40i32..80) {
+            let exact = f64::from(x) * f64::from(mantissa) * 2f64.powi(-shift);
+            let exact = exact.clamp(f64::from(i32::MIN), f64::from(i32::MAX));
+            let got = Factor { mantissa, shift }.apply(x);
+            prop_assert!((f64::from(got) - exact).abs() <= 0.51, "{got} {exact}");
+        }
+    }
+
+    #[test]
+    fn nothing_in_nothing_out() {
+        assert_eq!(Requantizer::new(0, 2047).apply(0), 0);
+        assert_eq!(Scale::new(1, 0).div(Scale::ZERO), Scale::ZERO);
+        assert_eq!(Scale::ZERO.rsqrt(), Scale::ZERO);
+        assert_eq!(absmax(&[]), 0);
+        assert_eq!(absmax(&[3, i32::MIN, -4]), i32::MAX);
+    }
+
+    #[test]
+    fn shifts_go_both_ways() {
+        assert_eq!((shift(5, 2), shift(5, -1), shift(5, -40)), (20, 2, 0));
+        assert_eq!((shift(0, 40), shift(1 << 31, 1), shift(3, 30)), (0, u32::MAX, 3 << 30));
+    }
+}

@@ -1,0 +1,98 @@
+//! The loop around the engine, as in llama2.c: first the prompt's tokens, then sampled ones, until
+//! the story ends. The machine and the host run this same code, so their traces can be compared.
+use crate::engine::{Engine, EngineError};
+use crate::sampler::Sampler;
+use crate::tokenizer::{BOS, Piece, Tokenizer};
+use crate::trace::{TraceRecord, logits_crc};
+use alloc::vec::Vec;
+
+/// A story in the making.
+pub struct Generator<'a> {
+    engine: &'a mut dyn Engine,
+    tokenizer: &'a Tokenizer,
+    sampler: Sampler,
+    options: Options,
+    /// Begins with BOS.
+    prompt: Vec<u32>,
+    token: u32,
+    pos: usize,
+    ended: bool,
+}
+
+/// What a [`Generator`] is asked to do.
+#[derive(Clone, Copy, Default)]
+pub struct Options {
+    /// Forward passes at most; 0, or more than the context holds, means all of the context.
+    pub steps: usize,
+    /// Calculate a CRC of the logits at each step.
+    pub trace: bool,
+    /// Give pieces as the vocabulary has them.
+    pub raw_bytes: bool,
+}
+
+/// What one forward pass brought.
+pub struct Step<'t> {
+    /// The position of the token that went in.
+    pub pos: usize,
+    /// The token that went in.
+    pub token: u32,
+    /// The token that comes next: from the prompt, or sampled.
+    pub next: u32,
+    /// Whether `next` is of the prompt.
+    pub prompt: bool,
+    /// CRC-32 of the logits, where a trace was asked for.
+    pub logits_crc: Option<u32>,
+    /// What `next` prints; nothing where it ends the story.
+    pub piece: Piece<'t>,
+}
+
+impl Step<'_> {
+    /// The record for the trace, where one was asked for.
+    pub fn trace(&self) -> Option<TraceRecord> {
+        let record = |logits_crc| TraceRecord { pos: self.pos, next: self.next, logits_crc };
+        self.logits_crc.map(record)
+    }
+}
+
+impl<'a> Generator<'a> {
+    /// A story that begins with `prompt`: tokens without the leading BOS, empty for none.
+    pub fn new(
+        engine: &'a mut dyn Engine,
+        tokenizer: &'a Tokenizer,
+        sampler: Sampler,
+        prompt: &[u32],
+        options: Options,
+    ) -> Self {
+        let prompt = core::iter::once(BOS).chain(prompt.iter().copied()).collect();
+        Self { engine, tokenizer, sampler, options, prompt, token: BOS, pos: 0, ended: false }
+    }
+
+    /// Positions after which the story stops.
+    pub fn limit(&self) -> usize {
+        let context = self.engine.context();
+        if self.options.steps == 0 { context } else { self.options.steps.min(context) }
+    }
+
+    /// Makes one forward pass; `None` when the story has ended.
+    pub fn step(&mut self) -> Result<Option<Step<'a>>, EngineError> {
+        if self.ended || self.pos >= self.limit() {
+            return Ok(None);
+        }
+        let (pos, token) = (self.pos, self.token);
+        let logits = self.engine.forward(token, pos)?;
+        let logits_crc = self.options.trace.then(|| logits_crc(logits));
+        let (next, prompt) = match self.prompt.get(pos + 1) {
+            Some(&next) => (next, true),
+            None => (self.sampler.sample(logits)?, false),
+        };
+        self.ended = self.engine.ends(next);
+        let piece = if self.ended {
+            Piece::Text(&[])
+        } else {
+            self.tokenizer.decode(token, next, self.options.raw_bytes)
+        };
+        self.token = next;
+        self.pos += 1;
+        Ok(Some(Step { pos, token, next, prompt, logits_crc, piece }))
+    }
+}

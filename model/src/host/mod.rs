@@ -1,0 +1,4 @@
+//! The host's side: from a llama2.c checkpoint to a packed model, with the host's float.
+pub mod checkpoint;
+pub mod pack;
+pub mod quantize;

@@ -1,0 +1,168 @@
+//! The packer: reads a checkpoint tensor by tensor, quantizes, and writes the packed model in the
+//! order in which the machine will read it.
+use super::checkpoint::{Checkpoint, CheckpointError, Weight};
+use super::quantize::{fraction_bits_after_norm, quantize_gain, quantize_matrix};
+use crate::crc32::Crc32;
+use crate::matrix::Matrix;
+use crate::norm::{Gain, RESIDUAL_BITS};
+use crate::packed::{Entry, Kind, PackedHeader, TENSOR_ALIGN, layout};
+use crate::rope::ROPE_BITS;
+use crate::tables::{EXP2_ENTRIES, EXP2_POINT_BITS, SIGMOID_ENTRIES, SIGMOID_POINT_BITS, TABLE_BITS};
+use crate::tokenizer::{Tokenizer, TokenizerError};
+use std::fmt;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+
+/// RoPE's base, as in llama2.c.
+const THETA: f64 = 10_000.0;
+
+/// Why a model cannot be packed.
+#[derive(Debug)]
+pub enum PackError {
+    /// The checkpoint is not good.
+    Checkpoint(CheckpointError),
+    /// The tokenizer is not good.
+    Tokenizer(TokenizerError),
+    /// The packed model could not be written.
+    Write(io::Error),
+    /// The packed model would be longer than 4 GB.
+    TooLarge,
+}
+
+impl fmt::Display for PackError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Checkpoint(error) => write!(f, "{error}"),
+            Self::Tokenizer(error) => write!(f, "{error}"),
+            Self::Write(error) => write!(f, "the packed model cannot be written: {error}"),
+            Self::TooLarge => {
+                f.write_str("the packed model would be larger than 4 GB, the most that can be run")
+            }
+        }
+    }
+}
+
+impl std::error::Error for PackError {}
+
+impl From<CheckpointError> for PackError {
+    fn from(error: CheckpointError) -> Self {
+        Self::Checkpoint(error)
+    }
+}
+
+/// Packs a checkpoint and its tokenizer (llama2.c's file) into `out`, from where it stands on.
+/// `progress` is told how many bytes of how many have been written. Returns the header.
+pub fn pack<R: Read + Seek, W: Write + Seek>(
+    checkpoint: &mut Checkpoint<R>,
+    tokenizer: &[u8],
+    name: &str,
+    out: &mut W,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<PackedHeader, PackError> {
+    let shape = checkpoint.shape;
+    Tokenizer::parse(tokenizer.to_vec(), shape.vocab_size).map_err(PackError::Tokenizer)?;
+    let tokenizer_bytes = u32::try_from(tokenizer.len()).map_err(|_| PackError::TooLarge)?;
+    let entries = layout(&shape, tokenizer_bytes, 0, PackedHeader::bytes_for).ok_or(PackError::TooLarge)?;
+    let mut header = PackedHeader { shape, name: name.to_owned(), payload_crc: 0, entries };
+    let total = header.packed_bytes();
+    let start = out.stream_position().map_err(PackError::Write)?;
+    // The header holds a CRC of all that follows: its place is kept, it is written last.
+    out.write_all(&vec![0; header.to_bytes().len()]).map_err(PackError::Write)?;
+    let mut crc = Crc32::new();
+    for entry in &mut header.entries {
+        let mut bytes = tensor(checkpoint, tokenizer, entry)?;
+        debug_assert_eq!(bytes.len() as u64, entry.bytes());
+        bytes.resize(bytes.len().next_multiple_of(TENSOR_ALIGN as usize), 0);
+        crc.update(&bytes);
+        out.write_all(&bytes).map_err(PackError::Write)?;
+        progress(u64::from(entry.offset) + bytes.len() as u64, total);
+    }
+    header.payload_crc = crc.finish();
+    out.seek(SeekFrom::Start(start)).map_err(PackError::Write)?;
+    out.write_all(&header.to_bytes()).map_err(PackError::Write)?;
+    out.seek(SeekFrom::Start(start + total)).map_err(PackError::Write)?;
+    Ok(header)
+}
+
+/// The bytes of one tensor; fills in what its entry says about its numbers.
+fn tensor<R: Read + Seek>(
+    checkpoint: &mut Checkpoint<R>,
+    tokenizer: &[u8],
+    entry: &mut Entry,
+) -> Result<Vec<u8>, PackError> {
+    let shape = checkpoint.shape;
+    let layer = entry.layer.into();
+    let (dim, hidden_dim) = (shape.dim, shape.hidden_dim);
+    let mut read = |weight| checkpoint.read(weight, layer);
+    let matrix = match entry.kind {
+        Kind::Tokenizer => return Ok(tokenizer.to_vec()),
+        Kind::Exp2 => return Ok(bytes_of(&exp2_table())),
+        Kind::Sigmoid => return Ok(bytes_of(&sigmoid_table())),
+        Kind::Rope => return Ok(bytes_of(&rope_table(shape.seq_len, shape.head_size()))),
+        Kind::RmsAtt => return Ok(gain(entry, &read(Weight::RmsAtt)?)),
+        Kind::RmsFfn => return Ok(gain(entry, &read(Weight::RmsFfn)?)),
+        Kind::RmsFinal => return Ok(gain(entry, &read(Weight::RmsFinal)?)),
+        Kind::Sector => return Ok(Vec::new()),
+        Kind::Embedding => quantize_matrix(&[&read(Weight::TokenEmbedding)?], dim, RESIDUAL_BITS),
+        Kind::Wqkv => {
+            let (wq, wk, wv) = (read(Weight::Wq)?, read(Weight::Wk)?, read(Weight::Wv)?);
+            let (parts, rms_att) = ([&wq[..], &wk, &wv], read(Weight::RmsAtt)?);
+            quantize_matrix(&parts, dim, fraction_bits_after_norm(&parts, &rms_att))
+        }
+        Kind::Wo => quantize_matrix(&[&read(Weight::Wo)?], dim, RESIDUAL_BITS),
+        Kind::W13 => {
+            let (w1, w3) = (read(Weight::W1)?, read(Weight::W3)?);
+            let (parts, rms_ffn) = ([&w1[..], &w3], read(Weight::RmsFfn)?);
+            quantize_matrix(&parts, dim, fraction_bits_after_norm(&parts, &rms_ffn))
+        }
+        Kind::W2 => quantize_matrix(&[&read(Weight::W2)?], hidden_dim, RESIDUAL_BITS),
+        Kind::Classifier => {
+            let weight = if shape.shared_classifier { Weight::TokenEmbedding } else { Weight::Classifier };
+            quantize_matrix(&[&read(weight)?], dim, RESIDUAL_BITS)
+        }
+    };
+    entry.exponent = matrix.exponent;
+    entry.fraction_bits = matrix.fraction_bits;
+    Ok(matrix_bytes(&matrix))
+}
+
+fn matrix_bytes(matrix: &Matrix) -> Vec<u8> {
+    let scales: &[u8] = bytemuck::cast_slice(&matrix.scales);
+    [scales, bytemuck::cast_slice(&matrix.tiles)].concat()
+}
+
+fn gain(entry: &mut Entry, weights: &[f32]) -> Vec<u8> {
+    let Gain { values, exponent } = quantize_gain(weights);
+    entry.exponent = exponent;
+    bytes_of(&values)
+}
+
+fn bytes_of<T: bytemuck::Pod>(numbers: &[T]) -> Vec<u8> {
+    bytemuck::cast_slice(numbers).to_vec()
+}
+
+/// A number from 0 to 1 as a table entry.
+fn entry_of(value: f64) -> u32 {
+    (value * f64::from(1 << TABLE_BITS)).round() as u32
+}
+
+/// The table of 2^-x: see [`crate::tables`].
+pub fn exp2_table() -> Vec<u32> {
+    (0..EXP2_ENTRIES).map(|i| entry_of((-(i as f64) / f64::from(1 << EXP2_POINT_BITS)).exp2())).collect()
+}
+
+/// The table of the logistic function: see [`crate::tables`].
+pub fn sigmoid_table() -> Vec<u32> {
+    let x = |i: usize| i as f64 / f64::from(1 << SIGMOID_POINT_BITS);
+    (0..SIGMOID_ENTRIES).map(|i| entry_of(1.0 / (1.0 + (-x(i)).exp()))).collect()
+}
+
+/// RoPE's cosines and sines, `[position][pair][cosine, sine]`.
+pub fn rope_table(seq_len: usize, head_size: usize) -> Vec<[i32; 2]> {
+    let one = f64::from(1 << ROPE_BITS);
+    let turn = |position: usize, pair: usize| {
+        let frequency = THETA.powf(-((2 * pair) as f64) / head_size as f64);
+        let (sin, cos) = (position as f64 * frequency).sin_cos();
+        [(cos * one).round() as i32, (sin * one).round() as i32]
+    };
+    (0..seq_len).flat_map(|position| (0..head_size / 2).map(move |pair| turn(position, pair))).collect()
+}

@@ -1,0 +1,93 @@
+//! From fp32 weights to the integers of the packed model.
+use crate::matrix::{Matrix, TILE_BYTES, TILE_COLS, TILE_ROWS, Tile};
+use crate::norm::Gain;
+use rayon::prelude::*;
+
+/// Largest magnitude of a weight's integer.
+const WEIGHT_MAX: f64 = 127.0;
+/// Scales of rows are integers below 2^SCALE_BITS.
+const SCALE_BITS: i32 = 31;
+/// Gains are integers up to 2^GAIN_BITS.
+const GAIN_BITS: i32 = 30;
+/// Outputs of a matrix stay below 2^OUTPUT_BITS.
+const OUTPUT_BITS: i32 = 30;
+
+/// The exponent e for which `value / 2^e` is in [2^(bits-1), 2^bits); 0 for zero.
+fn exponent_for(value: f64, bits: i32) -> i32 {
+    if value == 0.0 {
+        return 0;
+    }
+    let mut exponent = value.log2().floor() as i32 + 1 - bits;
+    while value / 2f64.powi(exponent) >= 2f64.powi(bits) {
+        exponent += 1;
+    }
+    exponent
+}
+
+/// Quantizes a matrix made of `parts` one below the other, each (rows, cols), with a scale for each
+/// row. Outputs of the matrix will have `fraction_bits`.
+pub fn quantize_matrix(parts: &[&[f32]], cols: usize, fraction_bits: i32) -> Matrix {
+    let rows: Vec<&[f32]> = parts.iter().flat_map(|part| part.chunks_exact(cols)).collect();
+    let exact: Vec<f64> = rows.par_iter().map(|row| absmax(row) / WEIGHT_MAX).collect();
+    let largest = exact.iter().fold(0.0, |a: f64, &b| a.max(b));
+    // Rounding must not reach 2^31, so the largest is aimed a little below.
+    let exponent = exponent_for(largest * (1.0 + 2f64.powi(-20)), SCALE_BITS);
+    let unit = 2f64.powi(exponent);
+    let mut scales: Vec<u32> = exact.iter().map(|scale| ((scale / unit).round() as u32).max(1)).collect();
+    scales.resize(Matrix::blocks(rows.len()) * TILE_ROWS, 0);
+    let tiles_per_block = Matrix::tiles_per_block(cols);
+    let mut tiles = vec![Tile([0; TILE_BYTES]); Matrix::blocks(rows.len()) * tiles_per_block];
+    let blocks = tiles
+        .par_chunks_mut(tiles_per_block)
+        .zip(rows.par_chunks(TILE_ROWS))
+        .zip(scales.par_chunks(TILE_ROWS));
+    blocks.for_each(|((tiles, rows), scales)| {
+        for (r, (row, &scale)) in rows.iter().zip(scales).enumerate() {
+            let scale = f64::from(scale) * unit;
+            for (tile, four) in tiles.iter_mut().zip(row.chunks(TILE_COLS)) {
+                let at = r * TILE_COLS;
+                for (lane, pair) in tile.0[at..at + TILE_COLS].chunks_exact_mut(2).zip(four.chunks(2)) {
+                    lane.copy_from_slice(&quantize_lane(pair, scale));
+                }
+            }
+        }
+    });
+    Matrix { rows: rows.len(), cols, exponent, fraction_bits, scales, tiles }
+}
+
+/// Two neighbouring weights as a lane: the even one rounded to an i8; the odd one such that the
+/// whole lane / 256, the even byte included, is nearest to it.
+fn quantize_lane(pair: &[f32], scale: f64) -> [u8; 2] {
+    let even = (f64::from(pair[0]) / scale).round_ties_even().clamp(-128.0, 127.0) as i8 as u8;
+    let odd = pair.get(1).map_or(0.0, |&odd| f64::from(odd) / scale);
+    // A column that only fills up the tile is multiplied by zero, so its byte may be anything.
+    let odd = (odd - f64::from(even) / 256.0).round_ties_even().clamp(-128.0, 127.0) as i8 as u8;
+    [even, odd]
+}
+
+/// Quantizes the gains of a norm.
+pub fn quantize_gain(gain: &[f32]) -> Gain {
+    let exponent = exponent_for(absmax(gain), GAIN_BITS);
+    let unit = 2f64.powi(exponent);
+    Gain { values: gain.iter().map(|&g| (f64::from(g) / unit).round() as i32).collect(), exponent }
+}
+
+/// The fraction bits for the output of a matrix whose input is the output of an RMSNorm with these
+/// gains: as many as leave no output that could be too large.
+///
+/// The normalised vector has length sqrt(cols) at most, so by Cauchy and Schwarz a row's output is
+/// at most sqrt(cols) · |row ∘ gain|.
+pub fn fraction_bits_after_norm(parts: &[&[f32]], gain: &[f32]) -> i32 {
+    let length = |row: &[f32]| {
+        let squares = row.iter().zip(gain).map(|(&w, &g)| (f64::from(w) * f64::from(g)).powi(2));
+        squares.sum::<f64>().sqrt()
+    };
+    let rows = parts.iter().flat_map(|part| part.chunks_exact(gain.len()));
+    let longest = rows.map(length).fold(0.0, f64::max);
+    -exponent_for(longest * (gain.len() as f64).sqrt(), OUTPUT_BITS)
+}
+
+/// The largest magnitude.
+fn absmax(values: &[f32]) -> f64 {
+    values.iter().fold(0.0f32, |max, value| max.max(value.abs())).into()
+}

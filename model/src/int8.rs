@@ -1,0 +1,123 @@
+//! The int8 LUT engine: Llama 2's forward pass in integers.
+//!
+//! The residual stream x is Q16.16. Each matrix gets its input as integers of at most 12 bits with
+//! one scale ([`Activations`]); all that is not a matrix is in 32-bit numbers with fraction bits.
+use crate::attention::{Attention, zeroed};
+use crate::engine::{Engine, EngineError, check_step};
+use crate::ffn::swiglu;
+use crate::fixed::Scale;
+use crate::matmul::{Activations, Kernel, matmul};
+use crate::norm::{RESIDUAL_BITS, rmsnorm};
+use crate::packed::{Layer, Model};
+use crate::shape::Shape;
+use alloc::collections::TryReserveError;
+use alloc::vec::Vec;
+
+/// The engine: a model, its key/value cache and its activations, by llama2.c's names.
+pub struct Int8<'m> {
+    model: &'m Model,
+    kernel: Kernel,
+    attention: Attention,
+    /// The residual stream (dim,), Q16.16.
+    x: Vec<i32>,
+    /// Input of the next matrix (at most hidden_dim or dim,).
+    input: Activations,
+    /// Within a branch of the residual (dim,).
+    xb: Vec<i32>,
+    /// \[q | k | v\] of this position.
+    qkv: Vec<i32>,
+    /// \[gate | up\] of the feed-forward layer (2 hidden_dim,).
+    hb: Vec<i32>,
+    /// Logits (vocab_size,), Q16.16.
+    logits: Vec<i32>,
+}
+
+impl<'m> Int8<'m> {
+    /// Bytes of key/value cache and activations that an engine allocates.
+    pub fn memory(shape: &Shape, context: usize) -> (u64, u64) {
+        let longest = shape.dim.max(shape.hidden_dim) as u64;
+        let words = 2 * shape.dim + shape.qkv_dim() + 2 * shape.hidden_dim + shape.vocab_size;
+        let scores = 4 * context as u64 + 10 * shape.head_size() as u64;
+        (Attention::cache_bytes(shape, context), 4 * words as u64 + 8 * longest + scores)
+    }
+
+    /// An engine with an empty cache for `context` positions (at most the shape's `seq_len`).
+    pub fn new(model: &'m Model, context: usize, kernel: Kernel) -> Result<Self, EngineError> {
+        let shape = &model.shape;
+        if context == 0 || context > shape.seq_len {
+            return Err(EngineError::Position { pos: context, context: shape.seq_len });
+        }
+        Self::allocate(model, context, kernel).map_err(|_| {
+            let (cache, activations) = Self::memory(shape, context);
+            EngineError::OutOfMemory { needed: cache + activations }
+        })
+    }
+
+    fn allocate(model: &'m Model, context: usize, kernel: Kernel) -> Result<Self, TryReserveError> {
+        let shape = &model.shape;
+        Ok(Self {
+            model,
+            kernel,
+            attention: Attention::new(shape, context)?,
+            x: zeroed(shape.dim)?,
+            input: Activations::with_capacity(shape.dim.max(shape.hidden_dim))?,
+            xb: zeroed(shape.dim)?,
+            qkv: zeroed(shape.qkv_dim())?,
+            hb: zeroed(2 * shape.hidden_dim)?,
+            logits: zeroed(shape.vocab_size)?,
+        })
+    }
+
+    /// `x += wo @ attention([wq | wk | wv] @ rmsnorm(x))`
+    fn attention_block(&mut self, layer: &Layer, index: usize, pos: usize) {
+        let (tables, rope) = (&self.model.tables, &self.model.rope);
+        rmsnorm(&self.x, &layer.rms_att, &mut self.xb, &mut self.input);
+        matmul(self.kernel, &layer.wqkv, &self.input, &mut self.qkv);
+        let fraction_bits = layer.wqkv.fraction_bits;
+        self.attention.attend(tables, rope, index, pos, &mut self.qkv, fraction_bits, &mut self.xb);
+        self.input.quantize(&self.xb, Scale::new(1, -fraction_bits));
+        matmul(self.kernel, &layer.wo, &self.input, &mut self.xb);
+        add(&mut self.x, &self.xb);
+    }
+
+    /// `x += w2 @ (silu(w1 @ rmsnorm(x)) · (w3 @ rmsnorm(x)))`
+    fn ffn_block(&mut self, layer: &Layer) {
+        rmsnorm(&self.x, &layer.rms_ffn, &mut self.xb, &mut self.input);
+        matmul(self.kernel, &layer.w13, &self.input, &mut self.hb);
+        let (gate, up) = self.hb.split_at_mut(self.model.shape.hidden_dim);
+        let fraction_bits = swiglu(&self.model.tables, gate, up, layer.w13.fraction_bits);
+        self.input.quantize(gate, Scale::new(1, -fraction_bits));
+        matmul(self.kernel, &layer.w2, &self.input, &mut self.xb);
+        add(&mut self.x, &self.xb);
+    }
+}
+
+impl Engine for Int8<'_> {
+    fn shape(&self) -> &Shape {
+        &self.model.shape
+    }
+
+    fn context(&self) -> usize {
+        self.attention.context()
+    }
+
+    fn forward(&mut self, token: u32, pos: usize) -> Result<&[i32], EngineError> {
+        let model = self.model;
+        check_step(&model.shape, self.context(), token, pos)?;
+        model.embedding().gather_row(token as usize, RESIDUAL_BITS, &mut self.x);
+        for (index, layer) in model.layers.iter().enumerate() {
+            self.attention_block(layer, index, pos);
+            self.ffn_block(layer);
+        }
+        rmsnorm(&self.x, &model.rms_final, &mut self.xb, &mut self.input);
+        matmul(self.kernel, &model.classifier, &self.input, &mut self.logits);
+        Ok(&self.logits)
+    }
+}
+
+/// `x += delta`, limited to i32.
+fn add(x: &mut [i32], delta: &[i32]) {
+    for (x, &delta) in x.iter_mut().zip(delta) {
+        *x = x.saturating_add(delta);
+    }
+}

@@ -1,0 +1,62 @@
+use super::*;
+use crate::host::quantize::quantize_matrix;
+use proptest::prelude::*;
+
+fn random_case() -> impl Strategy<Value = (Vec<Vec<f32>>, Vec<i32>)> {
+    (1usize..70, 1usize..150).prop_flat_map(|(rows, cols)| {
+        let row = prop::collection::vec(-1.0f32..1.0, cols);
+        (prop::collection::vec(row, rows), prop::collection::vec(-1_000_000i32..1_000_000, cols))
+    })
+}
+
+proptest! {
+    #[test]
+    fn product_is_near_the_real_one((rows, x) in random_case()) {
+        let weights: Vec<f32> = rows.concat();
+        let matrix = quantize_matrix(&[&weights], x.len(), 16);
+        let mut input = Activations::with_capacity(x.len()).unwrap();
+        input.quantize(&x, Scale::new(1, -16));
+        let mut y = vec![0; rows.len()];
+        matmul(Kernel::Scalar, &matrix, &input, &mut y);
+        for (row, &y) in rows.iter().zip(&y) {
+            let exact: f64 = row.iter().zip(&x).map(|(&w, &x)| f64::from(w) * f64::from(x) / 65536.0).sum();
+            // Half a step of each weight (1/254) and of each input (15.3 / 4094), added at random.
+            let bound = 0.004 * 15.3 * 4.0 * (x.len() as f64).sqrt();
+            prop_assert!((f64::from(y) / 65536.0 - exact).abs() < bound, "{y} {exact}");
+        }
+    }
+
+    #[test]
+    fn kernels_give_the_same_integers((rows, x) in random_case(), byte: u8) {
+        let weights: Vec<f32> = rows.concat();
+        let mut matrix = quantize_matrix(&[&weights], x.len(), 16);
+        for (i, tile) in matrix.tiles.iter_mut().enumerate() {
+            tile.0[i % 64] = byte; // also weights that the packer would not write
+        }
+        let mut input = Activations::with_capacity(x.len()).unwrap();
+        input.quantize(&x, Scale::new(1, -16));
+        let (mut scalar, mut best) = (vec![0; rows.len()], vec![0; rows.len()]);
+        matmul(Kernel::Scalar, &matrix, &input, &mut scalar);
+        matmul(Kernel::best(), &matrix, &input, &mut best);
+        prop_assert_eq!(scalar, best);
+    }
+}
+
+#[test]
+fn the_largest_sums_do_not_overflow() {
+    for cols in [32, 8192, 11_008] {
+        // Every byte -128: the even weight's shifted lane is -2^15, the odd weight's -2^15 + 2^7.
+        let tiles = vec![Tile([0x80; 64]); cols / TILE_COLS];
+        for sign in [-1, 1] {
+            let mut input = Activations::with_capacity(cols).unwrap();
+            input.quantize(&vec![1000 * sign; cols], Scale::new(1, 0));
+            let lanes = -(1 << 15) - (1 << 15) + (1 << 7);
+            let x = i64::from(sign * activation_limit(cols));
+            let segment = (SEGMENT_COLS as i64 / 2 * lanes * x) >> SEGMENT_SHIFT;
+            let exact = i32::try_from(segment * (cols / SEGMENT_COLS) as i64).unwrap();
+            for kernel in [Kernel::Scalar, Kernel::best()] {
+                assert_eq!(kernel.block(&tiles, &input.lanes), [exact; TILE_ROWS]);
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! RMSNorm, fused with the rounding to few bits that each matrix input needs.
+//!
+//! `o = x · gain / sqrt(mean(x²) + ε)`. The root is one number for the whole vector, so it goes
+//! into the vector's scale and costs no accuracy in the values.
+use crate::fixed::{Scale, absmax};
+use crate::matmul::Activations;
+use alloc::vec::Vec;
+
+/// Fraction bits of the residual stream: Q16.16.
+pub const RESIDUAL_BITS: i32 = 16;
+
+/// llama2.c's ε = 10^-5.
+const EPSILON: Scale = Scale::new(10_000, 0).div(Scale::new(1_000_000_000, 0));
+
+/// Bits of a value before it is squared: 2^18 squares of 23 bits fit u64.
+const SQUARE_BITS: u32 = 23;
+const _: () = assert!(crate::shape::MAX_LENGTH.ilog2() + 2 * SQUARE_BITS <= 64);
+
+/// The gains of an RMSNorm (`rms_att`, `rms_ffn` or `rms_final` in llama2.c).
+pub struct Gain {
+    /// Magnitudes up to 2^30.
+    pub values: Vec<i32>,
+    /// What 1 means: `2^exponent`.
+    pub exponent: i32,
+}
+
+/// RMSNorm of the residual `x` (Q16.16), as a matrix input in `out`. `scratch` is as long as x.
+pub fn rmsnorm(x: &[i32], gain: &Gain, scratch: &mut [i32], out: &mut Activations) {
+    let max = absmax(x);
+    let bits = u32::BITS - max.leading_zeros();
+    // As many bits as possible before the product with the gain: |x| · 2^up < 2^31.
+    let up = (31 - bits).min(30);
+    for ((p, &x), &gain) in scratch.iter_mut().zip(x).zip(&gain.values) {
+        let x = x.max(-i32::MAX) << up;
+        *p = ((i64::from(x) * i64::from(gain)) >> 32) as i32;
+    }
+    // x · gain = p · 2^(32 - up + gain exponent) in units of the residual
+    let unit = Scale::new(1, 32 - up as i32 + gain.exponent - RESIDUAL_BITS);
+    out.quantize(scratch, unit.mul(inverse_rms(x, bits)));
+}
+
+/// `1 / sqrt(mean(x²) + ε)` for magnitudes below 2^bits.
+fn inverse_rms(x: &[i32], bits: u32) -> Scale {
+    let down = bits.saturating_sub(SQUARE_BITS);
+    let square = |x: i32| {
+        let magnitude = u64::from((x >> down).unsigned_abs());
+        magnitude * magnitude
+    };
+    let sum: u64 = x.iter().map(|&x| square(x)).sum();
+    let mean = Scale::new(sum, 2 * (down as i32 - RESIDUAL_BITS)).div(Scale::new(x.len() as u64, 0));
+    mean.add(EPSILON).rsqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn inverse_rms_is_exact_to_2_to_the_minus_20(
+            x in prop::collection::vec(-1.0f64..1.0, 1..300), magnitude in 0i32..31
+        ) {
+            let x: Vec<i32> = x.iter().map(|x| (x * 2f64.powi(magnitude)) as i32).collect();
+            let mean = x.iter().map(|&x| (f64::from(x) / 65536.0).powi(2)).sum::<f64>() / x.len() as f64;
+            let exact = 1.0 / (mean + 1e-5).sqrt();
+            let got = inverse_rms(&x, u32::BITS - absmax(&x).leading_zeros());
+            let got = f64::from(got.mantissa) * 2f64.powi(got.exponent);
+            prop_assert!((got / exact - 1.0).abs() < 2f64.powi(-20), "{got} {exact}");
+        }
+    }
+
+    #[test]
+    fn a_vector_of_the_largest_values_does_not_overflow() {
+        let x = [i32::MIN; 4096];
+        let got = inverse_rms(&x, 31);
+        let got = f64::from(got.mantissa) * 2f64.powi(got.exponent);
+        assert!((got * 32768.0 - 1.0).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,119 @@
+//! The packed model: what the packer writes and the machine reads, front to back.
+//!
+//! docs/format.md has the layout byte by byte. [`layout`] says which tensors there are and in which
+//! order, for packer and loader alike; [`PackedHeader`] is read first and tells all sizes; then
+//! [`Model::load`] reads the tensors and checks their CRC.
+mod header;
+mod layout;
+mod load;
+
+pub use header::{HEADER_PREFIX, MAGIC, NAME_BYTES, PackedHeader, VERSION};
+pub use layout::{Entry, Kind, TENSOR_ALIGN, layout};
+pub use load::{Layer, Model};
+
+use crate::shape::ShapeError;
+use crate::tokenizer::TokenizerError;
+use alloc::string::String;
+use core::fmt;
+
+/// Bytes that a model takes in memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Memory {
+    /// Weights, tables and tokenizer.
+    pub weights: u64,
+    /// The key/value cache.
+    pub kv_cache: u64,
+    /// Everything that the engine works in.
+    pub activations: u64,
+}
+
+impl Memory {
+    /// All of it.
+    pub fn total(&self) -> u64 {
+        self.weights + self.kv_cache + self.activations
+    }
+}
+
+/// Why a packed model cannot be used. `E` is the source's error.
+#[derive(Debug)]
+pub enum PackedError<E> {
+    /// The source could not be read.
+    Read(E),
+    /// The first bytes are not a packed model's.
+    Magic,
+    /// A version that this program does not know.
+    Version(u32),
+    /// A header of an impossible size.
+    HeaderSize(u32),
+    /// A CRC does not match.
+    Crc {
+        /// What is damaged.
+        part: &'static str,
+        /// The CRC that the file gives.
+        expected: u32,
+        /// The CRC of what is there.
+        found: u32,
+    },
+    /// The name is not text.
+    Name,
+    /// The shape cannot be run.
+    Shape(ShapeError),
+    /// The tensor directory is not the one that belongs to the shape.
+    Directory {
+        /// The first entry that is wrong.
+        entry: usize,
+    },
+    /// The tokenizer is damaged or of another model.
+    Tokenizer(TokenizerError),
+    /// No memory for a tensor.
+    OutOfMemory {
+        /// The tensor.
+        kind: Kind,
+        /// Its size in bytes.
+        bytes: u64,
+    },
+}
+
+impl<E: fmt::Display> fmt::Display for PackedError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(error) => write!(f, "{error}"),
+            Self::Magic => f.write_str("this is no packed model, write the disk image again"),
+            Self::Version(version) => {
+                write!(f, "the packed model has version {version}, this program reads version {VERSION}; ")?;
+                f.write_str("pack the checkpoint again")
+            }
+            Self::HeaderSize(bytes) => write!(f, "the packed model's header says it has {bytes} bytes"),
+            Self::Crc { part, expected, found } => {
+                write!(
+                    f,
+                    "the packed model's {part} is damaged (CRC {found:08x}, expected {expected:08x}), "
+                )?;
+                f.write_str("write the disk image again")
+            }
+            Self::Name => f.write_str("the packed model's name is not text"),
+            Self::Shape(error) => write!(f, "{error}"),
+            Self::Directory { entry } => {
+                write!(
+                    f,
+                    "the packed model's tensor {entry} does not fit the shape, pack the checkpoint again"
+                )
+            }
+            Self::Tokenizer(error) => write!(f, "{error}"),
+            Self::OutOfMemory { kind, bytes } => {
+                write!(f, "there is no memory for the {} of {bytes} bytes", kind.name())
+            }
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> core::error::Error for PackedError<E> {}
+
+/// Cuts a model's name to the bytes that the header has for it.
+pub fn fit_name(name: &str) -> String {
+    let mut end = name.len().min(NAME_BYTES);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    String::from(&name[..end])
+}

@@ -1,0 +1,35 @@
+//! Rotary position embedding: each pair of a head's values is turned by an angle that grows with
+//! the position (Su et al., "RoFormer").
+use alloc::vec::Vec;
+
+/// Fraction bits of sines and cosines: 1.0 is 2^30.
+pub const ROPE_BITS: u32 = 30;
+
+/// The packer's table: for each position and pair of a head, cosine and sine of
+/// `position / 10000^(2 · pair / head_size)`.
+pub struct Rope {
+    /// `[position][pair][cosine, sine]`.
+    pub turns: Vec<[i32; 2]>,
+    /// Pairs in a head.
+    pub pairs: usize,
+}
+
+impl Rope {
+    /// Turns every head in `x`, a number of heads one after the other, to position `pos`.
+    pub fn rotate(&self, x: &mut [i32], pos: usize) {
+        let turns = &self.turns[pos * self.pairs..][..self.pairs];
+        for head in x.chunks_exact_mut(2 * self.pairs) {
+            for (pair, &[cos, sin]) in head.as_chunks_mut().0.iter_mut().zip(turns) {
+                let [a, b] = *pair;
+                *pair = [rotated(a, cos, b, -sin), rotated(a, sin, b, cos)];
+            }
+        }
+    }
+}
+
+/// `a · p + b · q`, rounded to the nearest.
+#[inline]
+fn rotated(a: i32, p: i32, b: i32, q: i32) -> i32 {
+    let sum = i64::from(a) * i64::from(p) + i64::from(b) * i64::from(q);
+    crate::fixed::saturate((sum + (1 << (ROPE_BITS - 1))) >> ROPE_BITS)
+}

@@ -1,0 +1,376 @@
+//! The boot settings: what the host program tells the machine, as `key=value` text in the disk
+//! image's settings sectors.
+//!
+//! The first line is `unreallm-settings crc=XXXXXXXX`: the CRC-32 of the lines after it, up to the
+//! NULs that fill the sectors. Keys that are not there keep their defaults.
+use crate::crc32::crc32;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::{self, Write};
+
+/// Bytes of the settings sectors: seven sectors of 512 bytes.
+pub const SETTINGS_BYTES: usize = 7 * 512;
+/// What the settings begin with.
+const MAGIC: &str = "unreallm-settings crc=";
+/// 1.0 in Q16.16.
+pub const ONE: u32 = 1 << 16;
+/// The highest temperature that is accepted; far below it all tokens are equally likely already.
+pub const MAX_TEMPERATURE: u32 = 100 * ONE;
+/// The most processors that are used.
+pub const MAX_CPUS: u32 = 16;
+
+/// Which arithmetic runs the model.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum EngineKind {
+    /// The int8 LUT engine, for any shape.
+    #[default]
+    Int8,
+    /// The 1356-byte mode, for the shape of stories260K.
+    Sector,
+}
+
+/// What the machine does after boot.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// The beginning of the story; empty for a story from nothing.
+    pub prompt: String,
+    /// Forward passes at most; 0 means as many as the context holds.
+    pub steps: u32,
+    /// Sampling temperature in Q16.16; 0 is greedy.
+    pub temperature: u32,
+    /// Top-p of nucleus sampling in Q16.16; 0 and 1 switch it off.
+    pub topp: u32,
+    /// Seed of the random numbers.
+    pub seed: u64,
+    /// The arithmetic.
+    pub engine: EngineKind,
+    /// Processors to use.
+    pub cpus: u32,
+    /// Power off after the story.
+    pub exit: bool,
+    /// Print a trace record for each forward pass on serial.
+    pub trace: bool,
+    /// Print byte pieces by their names (`<0x0A>`) and keep the first space.
+    pub raw_bytes: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            prompt: String::new(),
+            steps: 256,
+            temperature: 0,
+            topp: 58982, // 0.9, as in llama2.c
+            seed: 1,
+            engine: EngineKind::Int8,
+            cpus: 1,
+            exit: false,
+            trace: false,
+            raw_bytes: false,
+        }
+    }
+}
+
+/// Why settings cannot be used.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SettingsError {
+    /// The sectors do not begin as settings do.
+    NotSettings,
+    /// The text is not the text that was written.
+    Crc {
+        /// What the first line says.
+        expected: u32,
+        /// The CRC of what is there.
+        found: u32,
+    },
+    /// A line without a key that is known.
+    UnknownKey(String),
+    /// A key stands twice.
+    Twice(String),
+    /// A value that its key cannot take.
+    BadValue {
+        /// The key.
+        key: String,
+        /// The value found.
+        value: String,
+        /// What would be right.
+        wanted: &'static str,
+    },
+    /// The text does not fit the sectors.
+    TooLong {
+        /// Bytes of the text.
+        bytes: usize,
+    },
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotSettings => f.write_str("the boot settings are missing, write the disk image again"),
+            Self::Crc { expected, found } => {
+                write!(f, "the boot settings are damaged (CRC {found:08x}, expected {expected:08x}), ")?;
+                f.write_str("write the disk image again")
+            }
+            Self::UnknownKey(key) => write!(f, "the boot settings have an unknown key '{key}'"),
+            Self::Twice(key) => write!(f, "the boot settings have the key '{key}' twice"),
+            Self::BadValue { key, value, wanted } => {
+                write!(f, "the setting {key} is '{value}', it must be {wanted}")
+            }
+            Self::TooLong { bytes } => {
+                write!(f, "the boot settings take {bytes} bytes of {SETTINGS_BYTES}, use a shorter prompt")
+            }
+        }
+    }
+}
+
+impl core::error::Error for SettingsError {}
+
+impl Settings {
+    /// Reads the settings sectors.
+    pub fn parse(sectors: &[u8]) -> Result<Self, SettingsError> {
+        let used = sectors.iter().position(|&b| b == 0).unwrap_or(sectors.len());
+        let text = &sectors[..used];
+        let rest = text.strip_prefix(MAGIC.as_bytes()).ok_or(SettingsError::NotSettings)?;
+        let (digits, rest) = rest.split_at_checked(8).ok_or(SettingsError::NotSettings)?;
+        let body = rest.strip_prefix(b"\n").ok_or(SettingsError::NotSettings)?;
+        let expected = core::str::from_utf8(digits).ok().and_then(|d| u32::from_str_radix(d, 16).ok());
+        let expected = expected.ok_or(SettingsError::NotSettings)?;
+        let found = crc32(body);
+        if found != expected {
+            return Err(SettingsError::Crc { expected, found });
+        }
+        let body = core::str::from_utf8(body).map_err(|_| SettingsError::NotSettings)?;
+        let mut settings = Self::default();
+        let mut seen: Vec<&str> = Vec::new();
+        for line in body.lines() {
+            let (key, value) = line.split_once('=').unwrap_or((line, ""));
+            if seen.contains(&key) {
+                return Err(SettingsError::Twice(key.to_owned()));
+            }
+            seen.push(key);
+            settings.set(key, value)?;
+        }
+        Ok(settings)
+    }
+
+    /// Sets one key to a value given as text.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<(), SettingsError> {
+        let bad = |wanted| SettingsError::BadValue { key: key.to_owned(), value: value.to_owned(), wanted };
+        let flag = || match value {
+            "0" => Ok(false),
+            "1" => Ok(true),
+            _ => Err(bad("0 or 1")),
+        };
+        match key {
+            "prompt" => self.prompt = unescape(value).ok_or_else(|| bad("text with \\n, \\r and \\\\"))?,
+            "steps" => self.steps = value.parse().map_err(|_| bad("a number of tokens, 0 for the most"))?,
+            "temperature" => {
+                let temperature = parse_decimal(value).filter(|&t| t <= MAX_TEMPERATURE);
+                self.temperature = temperature.ok_or_else(|| bad("between 0 and 100"))?;
+            }
+            "topp" => {
+                let topp = parse_decimal(value).filter(|&p| p <= ONE);
+                self.topp = topp.ok_or_else(|| bad("between 0 and 1"))?;
+            }
+            "seed" => self.seed = value.parse().map_err(|_| bad("a number below 2^64"))?,
+            "engine" => {
+                self.engine = match value {
+                    "int8" => EngineKind::Int8,
+                    "sector" => EngineKind::Sector,
+                    _ => return Err(bad("int8 or sector")),
+                }
+            }
+            "cpus" => {
+                let cpus = value.parse().ok().filter(|n| (1..=MAX_CPUS).contains(n));
+                self.cpus = cpus.ok_or_else(|| bad("between 1 and 16"))?;
+            }
+            "exit" => self.exit = flag()?,
+            "trace" => self.trace = flag()?,
+            "raw_bytes" => self.raw_bytes = flag()?,
+            _ => return Err(SettingsError::UnknownKey(key.to_owned())),
+        }
+        Ok(())
+    }
+
+    /// The settings sectors: [`SETTINGS_BYTES`] bytes. Fails if the prompt is too long for them.
+    pub fn to_sectors(&self) -> Result<Vec<u8>, SettingsError> {
+        let mut body = String::new();
+        let flag = |on: bool| on as u8;
+        let engine = match self.engine {
+            EngineKind::Int8 => "int8",
+            EngineKind::Sector => "sector",
+        };
+        let written = write!(
+            body,
+            "prompt={}\nsteps={}\ntemperature={}\ntopp={}\nseed={}\nengine={engine}\ncpus={}\n\
+             exit={}\ntrace={}\nraw_bytes={}\n",
+            escape(&self.prompt).ok_or_else(|| SettingsError::BadValue {
+                key: "prompt".to_owned(),
+                value: self.prompt.replace('\0', "\\0"),
+                wanted: "text without NUL",
+            })?,
+            self.steps,
+            Decimal(self.temperature),
+            Decimal(self.topp),
+            self.seed,
+            self.cpus,
+            flag(self.exit),
+            flag(self.trace),
+            flag(self.raw_bytes)
+        );
+        debug_assert!(written.is_ok(), "a String takes all that is written");
+        let mut sectors = alloc::format!("{MAGIC}{:08x}\n{body}", crc32(body.as_bytes())).into_bytes();
+        if sectors.len() > SETTINGS_BYTES {
+            return Err(SettingsError::TooLong { bytes: sectors.len() });
+        }
+        sectors.resize(SETTINGS_BYTES, 0);
+        Ok(sectors)
+    }
+}
+
+/// Reads decimal text as Q16.16, rounded to the nearest; `None` for anything else and from 32768 on.
+pub fn parse_decimal(text: &str) -> Option<u32> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+    if (whole.is_empty() && fraction.is_empty()) || !digits(whole) || !digits(fraction) {
+        return None;
+    }
+    let whole: u32 = if whole.is_empty() { 0 } else { whole.parse().ok().filter(|&w| w < 32768)? };
+    let (mut numerator, mut denominator) = (0u64, 1u64);
+    for digit in fraction.bytes().take(9) {
+        numerator = numerator * 10 + u64::from(digit - b'0');
+        denominator *= 10;
+    }
+    Some(whole * ONE + ((numerator * u64::from(ONE) + denominator / 2) / denominator) as u32)
+}
+
+/// A Q16.16 as decimal text, with as many digits as bring the same Q16.16 back.
+pub struct Decimal(
+    /// The Q16.16.
+    pub u32,
+);
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, fraction) = (self.0 / ONE, self.0 % ONE);
+        if fraction == 0 {
+            return write!(f, "{whole}");
+        }
+        // The shortest of 1 to 5 digits that reads back as the same number: 5 are always enough.
+        let (mut digits, mut denominator) = (1, 10);
+        while digits < 5 {
+            let rounded = (fraction * denominator + ONE / 2) / ONE;
+            if (rounded * ONE + denominator / 2) / denominator == fraction {
+                break;
+            }
+            digits += 1;
+            denominator *= 10;
+        }
+        let rounded = (u64::from(fraction) * u64::from(denominator) + u64::from(ONE) / 2) / u64::from(ONE);
+        write!(f, "{whole}.{rounded:0digits$}")
+    }
+}
+
+/// The prompt on one line; `None` if it holds a NUL, which would end the settings.
+fn escape(text: &str) -> Option<String> {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\0' => return None,
+            '\n' => escaped.push_str("\\n"),
+            '\r' => escaped.push_str("\\r"),
+            '\\' => escaped.push_str("\\\\"),
+            c => escaped.push(c),
+        }
+    }
+    Some(escaped)
+}
+
+/// The prompt back; `None` for an escape that [`escape`] does not write.
+fn unescape(text: &str) -> Option<String> {
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        plain.push(match c {
+            '\\' => match chars.next()? {
+                'n' => '\n',
+                'r' => '\r',
+                '\\' => '\\',
+                _ => return None,
+            },
+            c => c,
+        });
+    }
+    Some(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_come_back_as_they_were() {
+        let settings = Settings {
+            prompt: "One day,\n a \\ dog ÿ €\r".into(),
+            steps: 0,
+            temperature: 45875, // 0.7
+            topp: 1,
+            seed: u64::MAX,
+            engine: EngineKind::Sector,
+            cpus: 16,
+            exit: true,
+            trace: true,
+            raw_bytes: true,
+        };
+        let sectors = settings.to_sectors().unwrap();
+        assert_eq!(sectors.len(), SETTINGS_BYTES);
+        assert_eq!(Settings::parse(&sectors), Ok(settings));
+    }
+
+    #[test]
+    fn every_flipped_bit_is_noticed() {
+        let sectors = Settings::default().to_sectors().unwrap();
+        let used = sectors.iter().position(|&b| b == 0).unwrap();
+        let same = |s: &[u8]| Settings::parse(s) == Ok(Settings::default());
+        for bit in 0..used * 8 {
+            let mut damaged = sectors.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            // A flip of the case bit in the CRC's own hex digits changes no value.
+            let hex_digit = (MAGIC.len()..MAGIC.len() + 8).contains(&(bit / 8)) && bit % 8 == 5;
+            assert!(!same(&damaged) || hex_digit, "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn bad_values_are_named() {
+        let refused = |key: &str, value: &str| Settings::default().set(key, value).unwrap_err().to_string();
+        assert_eq!(
+            refused("temperature", "-1"),
+            "the setting temperature is '-1', it must be between 0 and 100"
+        );
+        assert!(refused("topp", "1.01").contains("between 0 and 1"));
+        assert!(refused("engine", "fp64").contains("int8 or sector"));
+        assert!(refused("cpus", "17").contains("'17'"));
+        assert!(refused("cpus", "0").contains("'0'"));
+        assert!(refused("colour", "red").contains("unknown key 'colour'"));
+        assert!(refused("prompt", "a\\q").contains("prompt"));
+    }
+
+    #[test]
+    fn every_q16_16_reads_back_from_its_decimal_text() {
+        for q in (0..=3 * ONE).chain(MAX_TEMPERATURE - 10..=MAX_TEMPERATURE) {
+            assert_eq!(parse_decimal(&alloc::format!("{}", Decimal(q))), Some(q));
+        }
+        assert_eq!(alloc::format!("{}", Decimal(45875)), "0.7");
+        for text in ["", ".", "1e3", "+1", "NaN", "40000", "1.2.3", "-0"] {
+            assert_eq!(parse_decimal(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_long_prompt_is_refused() {
+        let settings = Settings { prompt: "x".repeat(SETTINGS_BYTES), ..Settings::default() };
+        assert!(matches!(settings.to_sectors(), Err(SettingsError::TooLong { .. })));
+    }
+}
