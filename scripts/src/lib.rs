@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod embedded;
 pub mod emulator;
+pub mod fetch;
 pub mod image;
 pub mod machine_code;
 pub mod models;
