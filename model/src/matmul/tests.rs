@@ -35,10 +35,15 @@ proptest! {
         }
         let mut input = Activations::with_capacity(x.len()).unwrap();
         input.quantize(&x, Scale::new(1, -16));
-        let (mut scalar, mut best) = (vec![0; rows.len()], vec![0; rows.len()]);
-        matmul(Kernel::Scalar, &matrix, &input, &mut scalar);
-        matmul(Kernel::best(), &matrix, &input, &mut best);
-        prop_assert_eq!(scalar, best);
+        let results = Kernel::all().into_iter().map(|kernel| {
+            let mut y = vec![0; rows.len()];
+            matmul(kernel, &matrix, &input, &mut y);
+            y
+        });
+        let results: Vec<_> = results.collect();
+        for (kernel, y) in Kernel::all().iter().zip(&results) {
+            prop_assert_eq!(y, &results[0], "{:?}", kernel);
+        }
     }
 }
 
@@ -54,7 +59,7 @@ fn the_largest_sums_do_not_overflow() {
             let x = i64::from(sign * activation_limit(cols));
             let segment = (SEGMENT_COLS as i64 / 2 * lanes * x) >> SEGMENT_SHIFT;
             let exact = i32::try_from(segment * (cols / SEGMENT_COLS) as i64).unwrap();
-            for kernel in [Kernel::Scalar, Kernel::best()] {
+            for kernel in Kernel::all() {
                 assert_eq!(kernel.block(&tiles, &input.lanes), [exact; TILE_ROWS]);
             }
         }
