@@ -35,6 +35,8 @@ pub enum Command {
     Run(RunArgs),
     /// Write a disk image that boots on any PC
     Image(ImageArgs),
+    /// Download a published model into the cache folder, checked by its SHA-256
+    Fetch(FetchArgs),
     /// Say what a checkpoint, a packed model or a disk image holds
     Inspect(InspectArgs),
 }
@@ -153,6 +155,13 @@ pub struct ImageArgs {
     /// Make a 1.44 MB floppy: exactly 1,474,560 bytes
     #[arg(long)]
     pub floppy: bool,
+}
+
+/// `fetch`.
+#[derive(Args, Debug)]
+pub struct FetchArgs {
+    /// stories260K, stories15M, stories42M or stories110M
+    pub name: String,
 }
 
 /// `inspect`.

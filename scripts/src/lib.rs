@@ -4,10 +4,15 @@
 //! laid out behind the boot sector and the kernel ([`image`], [`machine_code`]) and booted
 //! ([`emulator`]).
 pub mod cli;
+pub mod commands;
 pub mod embedded;
 pub mod emulator;
 pub mod fetch;
 pub mod image;
+pub mod inspect;
+pub mod locate;
 pub mod machine_code;
 pub mod models;
+pub mod packing;
 pub mod published;
+pub mod size;

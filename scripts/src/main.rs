@@ -1,2 +1,38 @@
 //! The host program behind `cargo unreal`.
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use unreallm::{
+    cli::{Cli, Command},
+    commands::{fetch, image, inspect, run},
+    emulator::Outcome,
+};
+
+/// An error of this program.
+const FAILED: u8 = 1;
+/// The machine stopped with an error.
+const REFUSED: u8 = 3;
+/// The emulator failed.
+const EMULATOR_DIED: u8 = 4;
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Run(args) => run::run(&args).map(exit_code),
+        Command::Image(args) => image::image(&args).map(|()| ExitCode::SUCCESS),
+        Command::Fetch(args) => fetch::fetch(&args).map(|()| ExitCode::SUCCESS),
+        Command::Inspect(args) => inspect::inspect(&args).map(|()| ExitCode::SUCCESS),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("unreallm: {error}");
+        FAILED.into()
+    })
+}
+
+/// What `cli::EXIT_CODES` tells the user.
+fn exit_code(outcome: Outcome) -> ExitCode {
+    match outcome {
+        Outcome::Told | Outcome::Closed => ExitCode::SUCCESS,
+        Outcome::Refused => REFUSED.into(),
+        Outcome::Died(_) => EMULATOR_DIED.into(),
+    }
+}

@@ -5,6 +5,7 @@ use std::{
 };
 
 use etcetera::BaseStrategy;
+use model::tokenizer::Tokenizer;
 
 use crate::{embedded, published};
 
@@ -82,7 +83,7 @@ pub enum ModelsError {
         /// The model's name.
         model: String,
         /// Pieces that it needs.
-        vocab: u32,
+        vocab: usize,
         /// The file names looked for.
         tried: String,
         /// The folders looked in.
@@ -160,7 +161,7 @@ impl Folders {
     ///
     /// # Errors
     /// Where there is none.
-    pub fn find_tokenizer(&self, model: &Found, vocab: u32) -> Result<ModelFile, ModelsError> {
+    pub fn find_tokenizer(&self, model: &Found, vocab: usize) -> Result<ModelFile, ModelsError> {
         let path = match &model.checkpoint {
             ModelFile::BuiltIn(..) => {
                 return Ok(ModelFile::BuiltIn(embedded::MODEL_NAME, embedded::TOKENIZER));
@@ -181,7 +182,7 @@ impl Folders {
         for folder in &folders {
             for name in &names {
                 let path = folder.join(name);
-                if fs::read(&path).is_ok_and(|bytes| count_pieces(&bytes) == Some(vocab)) {
+                if fs::read(&path).is_ok_and(|bytes| Tokenizer::count(&bytes) == Ok(vocab)) {
                     return Ok(ModelFile::OnDisk(path));
                 }
             }
@@ -202,19 +203,6 @@ pub fn cache() -> Option<PathBuf> {
     Some(etcetera::choose_base_strategy().ok()?.cache_dir().join("unreallm"))
 }
 
-/// Pieces in a tokenizer file of llama2.c's format: the longest piece's length, then for each
-/// piece its score, its length and its bytes. `None` if the file is not one.
-fn count_pieces(file: &[u8]) -> Option<u32> {
-    let mut rest = file.get(4..)?;
-    let mut pieces = 0;
-    while !rest.is_empty() {
-        let length = u32::from_le_bytes(rest.get(4..8)?.try_into().ok()?) as usize;
-        rest = rest.get(8..)?.get(length..)?;
-        pieces += 1;
-    }
-    Some(pieces)
-}
-
 /// Folders as a sentence names them.
 fn list(folders: &[PathBuf]) -> String {
     if folders.is_empty() {
@@ -233,7 +221,7 @@ mod tests {
         let found = none.find("bedtime260K").unwrap();
         assert_eq!(found, built_in());
         let tokenizer = none.find_tokenizer(&found, 512).unwrap();
-        assert_eq!(count_pieces(&tokenizer.read().unwrap()), Some(512));
+        assert_eq!(Tokenizer::count(&tokenizer.read().unwrap()), Ok(512));
     }
 
     #[test]
@@ -276,11 +264,5 @@ mod tests {
         assert!(error.contains("cargo unreal fetch stories15M"), "{error}");
         let error = search.find("no/such.bin").unwrap_err().to_string();
         assert!(error.starts_with("there is no file no/such.bin;"), "{error}");
-    }
-
-    #[test]
-    fn a_broken_tokenizer_has_no_count() {
-        assert_eq!(count_pieces(&embedded::TOKENIZER[..6000]), None);
-        assert_eq!(count_pieces(b"abc"), None);
     }
 }

@@ -34,11 +34,13 @@ enum Behaviour {
     NoRanges,
 }
 
+/// A request's first line, and where the range begins that it asks for.
+type Request = (String, Option<usize>);
+
 /// A server for one connection after the other, each as the list says.
 struct Server {
     base: String,
-    /// The first line and the Range header of each request.
-    requests: Arc<Mutex<Vec<(String, Option<usize>)>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
 }
 
 fn serve(behaviours: &[Behaviour]) -> Server {
@@ -57,7 +59,7 @@ fn serve(behaviours: &[Behaviour]) -> Server {
     Server { base, requests }
 }
 
-fn read_request(stream: &TcpStream) -> (String, Option<usize>) {
+fn read_request(stream: &TcpStream) -> Request {
     let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
     let first = lines.next().unwrap();
     let range = lines

@@ -1,0 +1,156 @@
+//! `cargo unreal inspect`: what a file holds, in words or as JSON.
+use model::{packed::PackedHeader, settings::Decimal, shape::Shape};
+use serde_json::{Value, json};
+
+use super::{CommandError, image::kernel_lines};
+use crate::{
+    cli::InspectArgs,
+    embedded,
+    inspect::{Contents, ImageContents, inspect as look_into},
+    size::{Bytes, Grouped},
+};
+
+/// Describes a file on stdout.
+pub fn inspect(args: &InspectArgs) -> Result<(), CommandError> {
+    let contents = look_into(&args.file)?;
+    if args.json {
+        println!("{:#}", to_json(&contents));
+        return Ok(());
+    }
+    match &contents {
+        Contents::Checkpoint { shape, bytes } => {
+            println!("llama2.c checkpoint, {}", Bytes(*bytes));
+            describe_shape(shape);
+        }
+        Contents::Packed(header) => {
+            println!("packed model {}, {}, checksums right", header.name, Bytes(header.packed_bytes()));
+            describe_model(header);
+        }
+        Contents::Image(image) => describe_image(image),
+    }
+    Ok(())
+}
+
+fn describe_image(image: &ImageContents) {
+    println!("disk image, {}, checksums right", Bytes(image.bytes));
+    println!(
+        "kernel: {} of code, {} of data",
+        Bytes(image.kernel.code_bytes.into()),
+        Bytes(image.kernel.data_bytes.into())
+    );
+    if image.kernel.crc == kernel_of_this_program().crc {
+        println!("  the same kernel as in this program:");
+        for line in kernel_lines(&embedded::machine_code().sizes) {
+            println!("  {line}");
+        }
+    }
+    let settings = &image.settings;
+    println!(
+        "settings: prompt {:?}, {} steps, temperature {}, top-p {}, seed {}, engine {:?}, {} CPUs{}{}{}",
+        settings.prompt,
+        settings.steps,
+        Decimal(settings.temperature),
+        Decimal(settings.topp),
+        settings.seed,
+        settings.engine,
+        settings.cpus,
+        if settings.exit { ", powers off" } else { "" },
+        if settings.trace { ", trace" } else { "" },
+        if settings.raw_bytes { ", raw bytes" } else { "" },
+    );
+    println!("model: {}, {} packed", image.model.name, Bytes(image.model.packed_bytes()));
+    describe_model(&image.model);
+}
+
+fn describe_model(header: &PackedHeader) {
+    describe_shape(&header.shape);
+    let memory = header.memory(header.shape.seq_len);
+    println!(
+        "  memory       weights {}, key/value cache {}, activations {}",
+        Bytes(memory.weights),
+        Bytes(memory.kv_cache),
+        Bytes(memory.activations)
+    );
+    println!("  engines      int8{}", if header.has_sector() { ", sector (the 1356-byte mode)" } else { "" });
+}
+
+fn describe_shape(shape: &Shape) {
+    println!("  parameters   {}", Grouped(shape.parameters()));
+    println!(
+        "  shape        dim {}, hidden {}, {} layers, {} heads, {} kv heads, {} tokens, context {}",
+        shape.dim,
+        shape.hidden_dim,
+        shape.n_layers,
+        shape.n_heads,
+        shape.n_kv_heads,
+        shape.vocab_size,
+        shape.seq_len
+    );
+    let classifier = if shape.shared_classifier { "shared with the embedding" } else { "of its own" };
+    println!("  classifier   {classifier}");
+}
+
+fn kernel_of_this_program() -> stage1::kernel_header::KernelHeader {
+    stage1::kernel_header::KernelHeader::read(&embedded::machine_code().kernel)
+        .expect("the build script has sealed the kernel")
+}
+
+fn to_json(contents: &Contents) -> Value {
+    match contents {
+        Contents::Checkpoint { shape, bytes } => {
+            json!({ "kind": "checkpoint", "bytes": bytes, "shape": shape_to_json(shape) })
+        }
+        Contents::Packed(header) => json!({ "kind": "packed", "model": model_to_json(header) }),
+        Contents::Image(image) => json!({
+            "kind": "image",
+            "bytes": image.bytes,
+            "kernel": {
+                "crc": format!("{:08x}", image.kernel.crc),
+                "code_bytes": image.kernel.code_bytes,
+                "data_bytes": image.kernel.data_bytes,
+            },
+            "settings": {
+                "prompt": image.settings.prompt,
+                "steps": image.settings.steps,
+                "temperature": Decimal(image.settings.temperature).to_string(),
+                "topp": Decimal(image.settings.topp).to_string(),
+                "seed": image.settings.seed,
+                "engine": format!("{:?}", image.settings.engine).to_lowercase(),
+                "cpus": image.settings.cpus,
+                "exit": image.settings.exit,
+                "trace": image.settings.trace,
+                "raw_bytes": image.settings.raw_bytes,
+            },
+            "model": model_to_json(&image.model),
+        }),
+    }
+}
+
+fn model_to_json(header: &PackedHeader) -> Value {
+    let memory = header.memory(header.shape.seq_len);
+    json!({
+        "name": header.name,
+        "packed_bytes": header.packed_bytes(),
+        "shape": shape_to_json(&header.shape),
+        "sector": header.has_sector(),
+        "memory": {
+            "weights": memory.weights,
+            "kv_cache": memory.kv_cache,
+            "activations": memory.activations,
+        },
+    })
+}
+
+fn shape_to_json(shape: &Shape) -> Value {
+    json!({
+        "dim": shape.dim,
+        "hidden_dim": shape.hidden_dim,
+        "n_layers": shape.n_layers,
+        "n_heads": shape.n_heads,
+        "n_kv_heads": shape.n_kv_heads,
+        "vocab_size": shape.vocab_size,
+        "seq_len": shape.seq_len,
+        "shared_classifier": shape.shared_classifier,
+        "parameters": shape.parameters(),
+    })
+}

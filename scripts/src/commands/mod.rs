@@ -1,0 +1,112 @@
+//! The commands of `cargo unreal`, a file each.
+pub mod fetch;
+pub mod image;
+pub mod inspect;
+pub mod run;
+
+use std::path::Path;
+
+use model::settings::{Settings, SettingsError};
+
+use crate::{
+    cli::{EngineName, ModelArgs, StoryArgs},
+    embedded,
+    fetch::{FetchError, Fetcher},
+    image::{ImageError, Medium},
+    locate::{LocateError, locate},
+    machine_code::MachineCode,
+    models::Folders,
+    packing::{PackInput, PackingError},
+};
+
+/// Why a command failed: each is one sentence.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each is the error of the module it comes from")]
+pub enum CommandError {
+    #[error(transparent)]
+    Locate(#[from] LocateError),
+    #[error(transparent)]
+    Packing(#[from] PackingError),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Image(#[from] ImageError<PackingError>),
+    #[error(transparent)]
+    Emulator(#[from] crate::emulator::EmulatorError),
+    #[error(transparent)]
+    Inspect(#[from] crate::inspect::InspectError),
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    #[error("{name} is not a published model; published are {}", crate::published::names())]
+    NotPublished { name: String },
+    #[error("no folder for temporary files: {0}")]
+    Temporary(std::io::Error),
+}
+
+/// Opens the model that the command line names, and its tokenizer.
+pub fn open_model(args: &ModelArgs) -> Result<PackInput, CommandError> {
+    let folders = Folders::of_user();
+    let found = locate(&args.model, &folders, Fetcher::of_user, |line| eprintln!("{line}"))?;
+    Ok(PackInput::open(&found, args.tokenizer.as_deref(), &folders)?)
+}
+
+/// The boot settings that the command line asks for.
+///
+/// # Errors
+/// A value that its key cannot take.
+pub fn settings(args: &StoryArgs) -> Result<Settings, SettingsError> {
+    let mut settings = Settings {
+        prompt: args.prompt.clone(),
+        steps: args.steps,
+        seed: args.seed,
+        cpus: args.cpus,
+        exit: args.exit,
+        trace: args.trace,
+        raw_bytes: args.raw_bytes,
+        ..Settings::default()
+    };
+    settings.set("temperature", &args.temperature)?;
+    settings.set("topp", &args.topp)?;
+    settings.set("engine", args.engine.name())?;
+    Ok(settings)
+}
+
+impl EngineName {
+    /// The settings' name.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Int8 => "int8",
+            Self::Sector => "sector",
+        }
+    }
+}
+
+/// An image that was written, for whoever tells the user about it.
+pub struct Written {
+    /// The model's name.
+    pub model: String,
+    /// The model packed, in bytes.
+    pub packed_bytes: u64,
+    /// The image, in bytes.
+    pub image_bytes: u64,
+    /// The machine's code in it.
+    pub code: MachineCode,
+}
+
+/// Makes the image that the command line asks for.
+pub fn write_image(
+    model: &ModelArgs,
+    story: &StoryArgs,
+    medium: Medium,
+    path: &Path,
+) -> Result<Written, CommandError> {
+    let sectors = settings(story)?.to_sectors()?;
+    let mut input = open_model(model)?;
+    let code = embedded::machine_code();
+    let mut packed_bytes = 0;
+    let image_bytes = crate::image::write(path, medium, &code, &sectors, |file| {
+        packed_bytes = input.pack_into(file)?.packed_bytes();
+        Ok(())
+    })?;
+    Ok(Written { model: input.name, packed_bytes, image_bytes, code })
+}

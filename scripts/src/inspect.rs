@@ -1,0 +1,269 @@
+//! What a file holds: a checkpoint, a packed model or a disk image.
+use std::{
+    fs::File,
+    io::{self, BufReader, Read, Seek, SeekFrom},
+    path::{Path, PathBuf},
+};
+
+use model::{
+    host::checkpoint::{Checkpoint, CheckpointError},
+    packed::{MAGIC, Model, PackedError, PackedHeader},
+    settings::{Settings, SettingsError},
+    shape::Shape,
+    source::Reader,
+};
+use stage1::{
+    disk_map::{FLOPPY_BYTES, IMAGE_ALIGN, KERNEL_LBA, MODEL_LBA, SECTOR, SETTINGS_LBA},
+    kernel_header::{self, KernelHeader},
+    partition::{SIGNATURE, SIGNATURE_OFFSET},
+};
+
+use crate::{
+    image::SETTINGS_BYTES,
+    machine_code::{KERNEL_BYTES, kernel_crc},
+};
+
+/// What is in a file.
+#[derive(Debug)]
+pub enum Contents {
+    /// A llama2.c checkpoint.
+    Checkpoint {
+        /// Its shape.
+        shape: Shape,
+        /// Its length.
+        bytes: u64,
+    },
+    /// A packed model.
+    Packed(PackedHeader),
+    /// A disk image.
+    Image(ImageContents),
+}
+
+/// What is in a disk image.
+#[derive(Debug)]
+pub struct ImageContents {
+    /// Its length.
+    pub bytes: u64,
+    /// The kernel's header.
+    pub kernel: KernelHeader,
+    /// The boot settings.
+    pub settings: Settings,
+    /// The packed model's header.
+    pub model: PackedHeader,
+}
+
+/// Why a file cannot be described.
+#[derive(Debug, thiserror::Error)]
+pub enum InspectError {
+    /// It cannot be read.
+    #[error("{path} cannot be read: {cause}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        cause: io::Error,
+    },
+    /// It ends too early for what it is.
+    #[error("{path} is cut short: it has {found} bytes, and {part} ends at {needed}; write it again")]
+    Short {
+        /// The file.
+        path: PathBuf,
+        /// What it should hold.
+        part: &'static str,
+        /// Where that ends.
+        needed: u64,
+        /// Bytes there are.
+        found: u64,
+    },
+    /// Its kernel is damaged.
+    #[error("{path}: the kernel is damaged (CRC {}, expected {expected:08x}); write the image again", found.map_or("of no known range".into(), |found| format!("{found:08x}")))]
+    Kernel {
+        /// The file.
+        path: PathBuf,
+        /// What the kernel's header says.
+        expected: u32,
+        /// What the kernel has; none where its lengths lie.
+        found: Option<u32>,
+    },
+    /// Its settings are damaged.
+    #[error("{path}: {cause}")]
+    Settings {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        cause: SettingsError,
+    },
+    /// Its model is damaged.
+    #[error("{path}: {cause}")]
+    Packed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        cause: PackedError<io::Error>,
+    },
+    /// It is no checkpoint, and nothing else that is known.
+    #[error("{path} is no disk image of this project and no packed model, and as a checkpoint: {cause}")]
+    Unknown {
+        /// The file.
+        path: PathBuf,
+        /// Why it is no checkpoint.
+        cause: CheckpointError,
+    },
+}
+
+/// Looks into a file, and checks every checksum in it.
+///
+/// # Errors
+/// Where it is unknown, damaged or cut short.
+pub fn inspect(path: &Path) -> Result<Contents, InspectError> {
+    let failed = |cause| InspectError::Read { path: path.into(), cause };
+    let mut file = BufReader::with_capacity(1 << 20, File::open(path).map_err(failed)?);
+    let mut start = Vec::new();
+    file.by_ref().take(u64::from(SECTOR) + 4).read_to_end(&mut start).map_err(failed)?;
+    let bytes = file.seek(SeekFrom::End(0)).map_err(failed)?;
+    file.rewind().map_err(failed)?;
+    if start.starts_with(&MAGIC) {
+        return packed(path, &mut file, bytes, 0).map(Contents::Packed);
+    }
+    if is_image(&start) {
+        return image(path, &mut file, bytes).map(Contents::Image);
+    }
+    match Checkpoint::open(file) {
+        Ok(checkpoint) => Ok(Contents::Checkpoint { shape: checkpoint.shape, bytes }),
+        Err(cause) => Err(InspectError::Unknown { path: path.into(), cause }),
+    }
+}
+
+/// Whether a file that starts like this is one of our disk images: a boot sector, then our kernel.
+fn is_image(start: &[u8]) -> bool {
+    let magic = start.get((KERNEL_LBA * SECTOR) as usize..);
+    start.get(SIGNATURE_OFFSET..).is_some_and(|end| end.starts_with(&SIGNATURE))
+        && magic.is_none_or(|magic| kernel_header::MAGIC.to_le_bytes().starts_with(magic))
+}
+
+/// A packed model at `offset`, its payload's CRC checked by loading it.
+fn packed(
+    path: &Path,
+    file: &mut BufReader<File>,
+    bytes: u64,
+    offset: u64,
+) -> Result<PackedHeader, InspectError> {
+    let damaged = |cause| InspectError::Packed { path: path.into(), cause };
+    let short = |part, needed| InspectError::Short { path: path.into(), part, needed, found: bytes };
+    file.seek(SeekFrom::Start(offset)).map_err(|cause| InspectError::Read { path: path.into(), cause })?;
+    let mut source = Reader(file);
+    let header = PackedHeader::read(&mut source).map_err(|cause| match cause {
+        PackedError::Read(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            short("the model's header", offset + u64::from(PackedHeader::bytes_for(1)))
+        }
+        cause => damaged(cause),
+    })?;
+    let needed = offset + header.packed_bytes();
+    if bytes < needed {
+        return Err(short("the model", needed));
+    }
+    Model::load(&header, &mut source).map_err(damaged)?;
+    Ok(header)
+}
+
+/// A disk image: each part in the order of the disk.
+fn image(path: &Path, file: &mut BufReader<File>, bytes: u64) -> Result<ImageContents, InspectError> {
+    let at = |lba: u32| u64::from(lba) * u64::from(SECTOR);
+    let mut part = |name, lba, length: usize| {
+        let needed = at(lba) + length as u64;
+        if bytes < needed {
+            return Err(InspectError::Short { path: path.into(), part: name, needed, found: bytes });
+        }
+        let mut part = vec![0; length];
+        let read = file.seek(SeekFrom::Start(at(lba))).and_then(|_| file.read_exact(&mut part));
+        read.map(|()| part).map_err(|cause| InspectError::Read { path: path.into(), cause })
+    };
+    let kernel_bytes = part("the kernel", KERNEL_LBA, KERNEL_BYTES)?;
+    let settings = part("the boot settings", SETTINGS_LBA, SETTINGS_BYTES)?;
+    let found = kernel_crc(&kernel_bytes);
+    let kernel = KernelHeader::read(&kernel_bytes).filter(|kernel| found == Some(kernel.crc));
+    let Some(kernel) = kernel else {
+        let expected = KernelHeader::read(&kernel_bytes).map_or(0, |kernel| kernel.crc);
+        return Err(InspectError::Kernel { path: path.into(), expected, found });
+    };
+    let settings =
+        Settings::parse(&settings).map_err(|cause| InspectError::Settings { path: path.into(), cause })?;
+    let model = packed(path, file, bytes, at(MODEL_LBA))?;
+    if bytes != u64::from(FLOPPY_BYTES) && !bytes.is_multiple_of(IMAGE_ALIGN.into()) {
+        let needed = bytes.next_multiple_of(IMAGE_ALIGN.into());
+        return Err(InspectError::Short { path: path.into(), part: "its padding", needed, found: bytes });
+    }
+    Ok(ImageContents { bytes, kernel, settings, model })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        embedded,
+        image::{self, Medium},
+        models::{Folders, built_in},
+        packing::PackInput,
+    };
+    use std::fs;
+
+    /// A disk image of the built-in model, and where it ends.
+    fn built() -> (Vec<u8>, tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("disk.img");
+        let settings = Settings { prompt: "One day".into(), ..Settings::default() }.to_sectors().unwrap();
+        let mut input = PackInput::open(&built_in(), None, &Folders::new(Vec::new())).unwrap();
+        image::write(&path, Medium::Disk, &embedded::machine_code(), &settings, |file| {
+            input.pack_into(file).map(drop)
+        })
+        .unwrap();
+        (fs::read(&path).unwrap(), folder, path)
+    }
+
+    #[test]
+    fn an_image_holds_what_was_put_in() {
+        let (bytes, _folder, path) = built();
+        assert_eq!(bytes.len(), 1 << 20, "the 260K shape makes an image of exactly 1 MiB");
+        let Ok(Contents::Image(image)) = inspect(&path) else { panic!("not an image") };
+        assert_eq!(image.settings.prompt, "One day");
+        assert_eq!(image.model.name, "bedtime260K");
+        assert_eq!(image.model.shape, Shape::STORIES260K);
+    }
+
+    #[test]
+    fn an_image_cut_short_is_said_wherever_it_is_cut() {
+        let (bytes, _folder, path) = built();
+        for at in (516..bytes.len()).step_by(bytes.len() / 40).chain([bytes.len() - 1]) {
+            fs::write(&path, &bytes[..at]).unwrap();
+            let error = inspect(&path).unwrap_err();
+            assert!(matches!(error, InspectError::Short { .. }), "cut at {at}: {error}");
+            assert!(error.to_string().contains(&format!("cut short: it has {at} bytes")), "{error}");
+        }
+    }
+
+    #[test]
+    fn damage_is_said_part_by_part() {
+        let (bytes, _folder, path) = built();
+        for (at, what) in [(0x300, "kernel"), (249 * 512 + 60, "settings"), (131_072 + 90_000, "model")] {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 4;
+            fs::write(&path, &damaged).unwrap();
+            let error = inspect(&path).unwrap_err().to_string();
+            assert!(error.contains(what) && error.contains("damaged"), "{error}");
+        }
+    }
+
+    #[test]
+    fn checkpoints_are_known_and_other_files_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("some.bin");
+        fs::write(&path, embedded::CHECKPOINT).unwrap();
+        let Ok(Contents::Checkpoint { shape, bytes: 1_056_540 }) = inspect(&path) else { panic!() };
+        assert_eq!(shape, Shape::STORIES260K);
+        for foreign in [&b"#!/bin/sh\necho this is a script, no model\n"[..], b"", &[0xFF; 4096]] {
+            fs::write(&path, foreign).unwrap();
+            let error = inspect(&path).unwrap_err().to_string();
+            assert!(error.contains("is no disk image of this project and no packed model"), "{error}");
+        }
+    }
+}
