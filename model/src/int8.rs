@@ -58,7 +58,7 @@ impl<'m> Int8<'m> {
         Ok(Self {
             model,
             kernel,
-            attention: Attention::new(shape, context)?,
+            attention: Attention::new(shape, context, kernel)?,
             x: zeroed(shape.dim)?,
             input: Activations::with_capacity(shape.dim.max(shape.hidden_dim))?,
             xb: zeroed(shape.dim)?,

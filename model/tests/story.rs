@@ -34,9 +34,11 @@ fn story(packed: &[u8], steps: usize, kernel: Kernel) -> (String, Vec<u32>) {
 fn bedtime260k_tells_a_story() {
     let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/bedtime260K/bedtime260K");
     let packed = packed(&format!("{dir}.bin"), &format!("{dir}.tok.bin"));
-    let (text, crcs) = story(&packed, 100, Kernel::best());
+    let (text, crcs) = story(&packed, 100, Kernel::Scalar);
     assert!(text.starts_with("Once upon a time, there was a "), "{text}");
-    assert_eq!(crcs, story(&packed, 100, Kernel::Scalar).1, "every kernel gives the same logits");
+    for kernel in Kernel::all() {
+        assert_eq!(crcs, story(&packed, 100, kernel).1, "{kernel:?} gives the same logits");
+    }
     println!("{} bytes: {text}", packed.len());
 }
 

@@ -3,23 +3,27 @@
 //! Keys and values are kept as 12-bit integers with one scale for each layer, key/value head and
 //! position. They lie so that a SIMD kernel needs no sums across a register:
 //!
-//! - keys: groups of 4 positions; in a group, for each pair of a head's values, the 4 positions'
-//!   pairs. So `q · k` of 4 positions are 4 sums side by side.
+//! - keys: groups of 8 positions; in a group, for each pair of a head's values, the 8 positions'
+//!   pairs. So `q · k` of 8 positions are 8 sums side by side.
 //! - values: groups of 2 positions; in a group, for each value of a head, the 2 positions' values.
 //!   So the weighted sums of neighbouring values are side by side.
 use crate::fixed::{Factor, Requantizer, Scale, absmax};
+use crate::matmul::Kernel;
 use crate::rope::Rope;
 use crate::shape::Shape;
 use crate::tables::Tables;
 use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
+use products::{Block, Broadcast, COLUMNS, Pair, columns};
+
+mod products;
 
 /// Largest magnitude of a cached key or value: 12 bits with the sign.
 const CACHE_MAX: i32 = 2047;
 /// Largest weight of a position: 15 bits.
 const WEIGHT_MAX: i32 = 32767;
 /// Positions in a group of keys.
-const KEY_GROUP: usize = 4;
+const KEY_GROUP: usize = COLUMNS;
 /// Positions in a group of values.
 const VALUE_GROUP: usize = 2;
 /// Positions whose weighted values are added before the sum is shifted.
@@ -33,18 +37,22 @@ const SCORE_BITS: i32 = 16;
 /// The key/value cache of all layers, and the space one head's attention works in.
 pub struct Attention {
     context: usize,
+    kernel: Kernel,
     head_size: usize,
+    /// A head's values, with zeros up to whole vectors.
+    value_width: usize,
     n_kv_heads: usize,
     /// Query heads to a key/value head.
     group: usize,
-    keys: Vec<[i16; 2 * KEY_GROUP]>,
-    values: Vec<[i16; VALUE_GROUP]>,
+    keys: Vec<Pair>,
+    values: Vec<Pair>,
     /// The magnitude that [`CACHE_MAX`] stands for, `[layer][kv head][position]`.
     key_max: Vec<i32>,
     value_max: Vec<i32>,
-    query: Vec<[i16; 2]>,
+    query: Vec<Broadcast>,
     scores: Vec<i32>,
-    segment: Vec<i32>,
+    /// The weights of a segment's positions.
+    weights: Vec<Broadcast>,
     totals: Vec<i32>,
     /// Largest magnitude of a query's integers.
     query_limit: i32,
@@ -77,34 +85,43 @@ const fn rounded(context: usize) -> usize {
     context.next_multiple_of(KEY_GROUP)
 }
 
+/// Values of a head in the cache.
+const fn value_width(head_size: usize) -> usize {
+    head_size.next_multiple_of(COLUMNS)
+}
+
 impl Attention {
     /// Bytes of the key/value cache for a context.
     pub fn cache_bytes(shape: &Shape, context: usize) -> u64 {
         let heads = shape.n_layers as u64 * shape.n_kv_heads as u64 * rounded(context) as u64;
-        heads * 2 * (2 * shape.head_size() as u64 + 4)
+        let head_size = shape.head_size();
+        heads * (2 * (head_size + value_width(head_size)) as u64 + 2 * 4)
     }
 
     /// An empty cache for `context` positions.
-    pub fn new(shape: &Shape, context: usize) -> Result<Self, TryReserveError> {
+    pub fn new(shape: &Shape, context: usize, kernel: Kernel) -> Result<Self, TryReserveError> {
         let head_size = shape.head_size();
         let heads = shape.n_layers * shape.n_kv_heads;
         let positions = rounded(context);
+        let value_width = value_width(head_size);
         let query_limit = query_limit(head_size);
         let root = Scale::new(head_size as u64, 0).rsqrt();
         let limits = Scale::new(CACHE_MAX as u64 * query_limit as u64, 0);
         Ok(Self {
             context,
             head_size,
+            value_width,
+            kernel,
             n_kv_heads: shape.n_kv_heads,
             group: shape.n_heads / shape.n_kv_heads,
-            keys: zeroed(heads * positions / KEY_GROUP * (head_size / 2))?,
-            values: zeroed(heads * positions / VALUE_GROUP * head_size)?,
+            keys: zeroed(heads * positions * (head_size / 2))?,
+            values: zeroed(heads * positions / VALUE_GROUP * value_width)?,
             key_max: zeroed(heads * positions)?,
             value_max: zeroed(heads * positions)?,
             query: zeroed(head_size / 2)?,
             scores: zeroed(positions)?,
-            segment: zeroed(head_size)?,
-            totals: zeroed(head_size)?,
+            weights: zeroed(SEGMENT / VALUE_GROUP)?,
+            totals: zeroed(value_width)?,
             query_limit,
             segment_shift: segment_shift(context),
             score_scale: LOG2_E.mul(root).div(limits),
@@ -153,21 +170,30 @@ impl Attention {
 
     /// Puts a head's key and value into the cache.
     fn store(&mut self, cache: usize, pos: usize, k: &[i32], v: &[i32]) {
-        let positions = rounded(self.context);
+        let first = cache * rounded(self.context);
         let (k_max, v_max) = (absmax(k), absmax(v));
-        self.key_max[cache * positions + pos] = k_max;
-        self.value_max[cache * positions + pos] = v_max;
+        self.key_max[first + pos] = k_max;
+        self.value_max[first + pos] = v_max;
         let (to_key, to_value) = (Requantizer::new(k_max, CACHE_MAX), Requantizer::new(v_max, CACHE_MAX));
-        let (slot, pairs) = (pos % KEY_GROUP * 2, self.head_size / 2);
-        let group = &mut self.keys[(cache * positions + pos) / KEY_GROUP * pairs..][..pairs];
-        for (lanes, k) in group.iter_mut().zip(k.chunks_exact(2)) {
-            lanes[slot] = to_key.apply(k[0]) as i16;
-            lanes[slot + 1] = to_key.apply(k[1]) as i16;
+        let start = self.key_start(cache) + pos / KEY_GROUP * KEY_GROUP * k.len() / 2;
+        let slots = self.keys[start..].chunks_exact_mut(KEY_GROUP);
+        for (slots, k) in slots.zip(k.chunks_exact(2)) {
+            slots[pos % KEY_GROUP] = [to_key.apply(k[0]) as i16, to_key.apply(k[1]) as i16];
         }
-        let start = (cache * positions + pos) / VALUE_GROUP * self.head_size;
-        for (lanes, &v) in self.values[start..][..self.head_size].iter_mut().zip(v) {
-            lanes[pos % VALUE_GROUP] = to_value.apply(v) as i16;
+        let start = self.value_start(cache) + pos / VALUE_GROUP * self.value_width;
+        for (pair, &v) in self.values[start..].iter_mut().zip(v) {
+            pair[pos % VALUE_GROUP] = to_value.apply(v) as i16;
         }
+    }
+
+    /// Where the keys of a layer's key/value head start.
+    fn key_start(&self, cache: usize) -> usize {
+        cache * rounded(self.context) * self.query.len()
+    }
+
+    /// Where the values of a layer's key/value head start.
+    fn value_start(&self, cache: usize) -> usize {
+        cache * rounded(self.context) / VALUE_GROUP * self.value_width
     }
 
     /// Scores of positions 0 to pos, in Q16.16 powers of two; returns the largest.
@@ -175,19 +201,19 @@ impl Attention {
         let q_max = absmax(q);
         let to_query = Requantizer::new(q_max, self.query_limit);
         for (lanes, q) in self.query.iter_mut().zip(q.chunks_exact(2)) {
-            *lanes = [to_query.apply(q[0]) as i16, to_query.apply(q[1]) as i16];
+            *lanes = [[to_query.apply(q[0]) as i16, to_query.apply(q[1]) as i16]; 4];
         }
         // score = sum · key_max · q_max · 2^(-2 · fraction_bits) · score_scale
         let unit = Scale::new(q_max as u64, SCORE_BITS - 2 * fraction_bits).mul(self.score_scale);
         let shift = -(unit.exponent + 31);
-        let pairs = self.query.len();
-        let start = cache * rounded(self.context);
-        let groups = self.keys[start / KEY_GROUP * pairs..].chunks_exact(pairs);
-        let maxima = self.key_max[start..].chunks_exact(KEY_GROUP);
+        let keys = self.key_start(cache);
+        let maxima = self.key_max[cache * rounded(self.context)..].chunks_exact(KEY_GROUP);
         let mut max = i32::MIN;
         let scores = self.scores[..pos + 1].chunks_mut(KEY_GROUP);
-        for ((scores, keys), maxima) in scores.zip(groups).zip(maxima) {
-            let sums = dot(keys, &self.query);
+        for (group, (scores, maxima)) in scores.zip(maxima).enumerate() {
+            let start = keys + group * KEY_GROUP * self.query.len();
+            let block = Block { pairs: &self.keys, starts: [start, start + 4], stride: KEY_GROUP };
+            let sums = columns(self.kernel, block, &self.query);
             for ((score, sum), &key_max) in scores.iter_mut().zip(sums).zip(maxima) {
                 let mantissa = (key_max as u64 * u64::from(unit.mantissa)) >> 31;
                 *score = Factor { mantissa: mantissa as u32, shift }.apply(sum);
@@ -214,21 +240,23 @@ impl Attention {
     /// `out = Σ weight · value / sum`.
     fn mix(&mut self, cache: usize, pos: usize, sum: u64, weight_max: i32, out: &mut [i32]) {
         let to_weight = Requantizer::new(weight_max, WEIGHT_MAX);
-        let start = cache * rounded(self.context) / VALUE_GROUP * self.head_size;
         self.totals.fill(0);
-        let groups = self.values[start..].chunks(SEGMENT / VALUE_GROUP * self.head_size);
-        for (weights, values) in self.scores[..pos + 1].chunks(SEGMENT).zip(groups) {
-            self.segment.fill(0);
-            let pairs = weights.chunks(VALUE_GROUP).zip(values.chunks_exact(self.head_size));
-            for (weights, values) in pairs {
-                let first = to_weight.apply(weights[0]);
-                let second = weights.get(1).map_or(0, |&weight| to_weight.apply(weight));
-                for (sum, &[v0, v1]) in self.segment.iter_mut().zip(values) {
-                    *sum += i32::from(v0) * first + i32::from(v1) * second;
-                }
+        let (start, width) = (self.value_start(cache), self.value_width);
+        for (segment, scores) in self.scores[..pos + 1].chunks(SEGMENT).enumerate() {
+            for (weights, scores) in self.weights.iter_mut().zip(scores.chunks(VALUE_GROUP)) {
+                let first = to_weight.apply(scores[0]) as i16;
+                let second = scores.get(1).map_or(0, |&score| to_weight.apply(score) as i16);
+                *weights = [[first, second]; 4];
             }
-            for (total, sum) in self.totals.iter_mut().zip(&self.segment) {
-                *total += sum >> self.segment_shift;
+            let weights = &self.weights[..scores.len().div_ceil(VALUE_GROUP)];
+            let start = start + segment * SEGMENT / VALUE_GROUP * width;
+            for (part, totals) in self.totals.chunks_exact_mut(COLUMNS).enumerate() {
+                let start = start + part * COLUMNS;
+                let block = Block { pairs: &self.values, starts: [start, start + 4], stride: width };
+                let sums = columns(self.kernel, block, weights);
+                for (total, sum) in totals.iter_mut().zip(sums) {
+                    *total += sum >> self.segment_shift;
+                }
             }
         }
         // weight = integer · weight_max / WEIGHT_MAX · 2^31 / sum; value = integer · max / CACHE_MAX
@@ -239,18 +267,6 @@ impl Attention {
             *out = factor.apply(total);
         }
     }
-}
-
-/// `k · q` of a group's 4 positions.
-#[inline]
-fn dot(keys: &[[i16; 2 * KEY_GROUP]], query: &[[i16; 2]]) -> [i32; KEY_GROUP] {
-    let mut sums = [0; KEY_GROUP];
-    for (lanes, q) in keys.iter().zip(query) {
-        for (sum, k) in sums.iter_mut().zip(lanes.as_chunks::<2>().0) {
-            *sum += i32::from(k[0]) * i32::from(q[0]) + i32::from(k[1]) * i32::from(q[1]);
-        }
-    }
-    sums
 }
 
 /// A vector of zeros, or the error that there is no memory for it.
