@@ -11,10 +11,10 @@
 //! | a llama2.c checkpoint is read, quantized and packed (host) | `host` |
 //! | the packed model is read from a disk | [`source`], [`packed`] |
 //! | its parts in memory | [`packed::Model`], [`matrix`], [`tables`], [`tokenizer`] |
-//! | one forward pass: token in, logits out | [`engine`], [`int8`] |
+//! | one forward pass: token in, logits out | [`engine`], [`int8`], [`sector`] |
 //! | what the pass is made of | [`norm`], [`matmul`], [`rope`], [`attention`], [`ffn`] |
 //! | the numbers it is made of | [`fixed`] |
-//! | the loop around it: prompt, sampling, text | [`generate`], [`sampler`] |
+//! | the loop around it: prompt, sampling, text | [`generate`], [`encoder`], [`sampler`] |
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;
@@ -24,6 +24,7 @@ compile_error!("the packed format is little-endian and is read as it is");
 
 pub mod attention;
 pub mod crc32;
+pub mod encoder;
 pub mod engine;
 pub mod ffn;
 pub mod fixed;
@@ -37,6 +38,7 @@ pub mod norm;
 pub mod packed;
 pub mod rope;
 pub mod sampler;
+pub mod sector;
 pub mod settings;
 pub mod shape;
 pub mod source;

@@ -1,58 +1,171 @@
-//! The way from a checkpoint to a story, on the model in the repository.
+//! The whole way from a checkpoint to a story and to figures, on real models.
+//!
+//! bedtime260K is in the repository. stories260K and the texts to score are read from the folders
+//! in `UNREALLM_MODELS` (and `eval` beside each); where they are not, the tests on them are skipped.
+use libtest_mimic::{Arguments, Failed, Trial};
+use model::encoder::Encoder;
+use model::engine::Engine;
 use model::generate::{Generator, Options};
-use model::host::{checkpoint::Checkpoint, pack::pack};
+use model::host::checkpoint::Checkpoint;
+use model::host::fp32::{Fp32, Weights};
+use model::host::pack::pack;
+use model::host::score::{Summary, read_story, stories, story_tokens};
 use model::int8::Int8;
 use model::matmul::Kernel;
 use model::packed::{Model, PackedHeader};
-use model::sampler::Sampler;
+use model::sampler::{Sampler, argmax};
+use model::sector::Sector;
+use model::tokenizer::BOS;
+use rayon::prelude::*;
+use std::fs::{File, read, read_to_string};
 use std::io::Cursor;
+use std::path::{Path, PathBuf};
 
-fn packed(checkpoint: &str, tokenizer: &str) -> Vec<u8> {
-    let read = |path: &str| std::fs::read(path).unwrap_or_else(|error| panic!("{path}: {error}"));
-    let mut checkpoint = Checkpoint::open(Cursor::new(read(checkpoint))).unwrap();
-    let mut out = Cursor::new(Vec::new());
-    pack(&mut checkpoint, &read(tokenizer), "test", &mut out, |_, _| {}).unwrap();
-    out.into_inner()
+/// What llama2.c publishes as its output for stories260K: greedy, 200 steps.
+const LLAMA2C_GOLDEN: &str = "Once upon a time, there was a little girl named Lily. She loved to play outside in the park. One day, she saw a big, red ball. She wanted to play with it, but it was too high.
+Lily's mom said, \"Lily, let's go to the park.\" Lily was sad and didn't know what to do. She said, \"I want to play with your ball, but I can't find it.\"
+Lily was sad and didn't know what to do. She said, \"I'm sorry, Lily. I didn't know what to do.\"
+Lily didn't want to help her mom, so she";
+
+/// What sectorllm's 1356-byte build prints for stories260K.
+const SECTOR_GOLDEN: &str = " Once upon a time, there was a little girl named Lily. She loved to play outside in the park. One day, she saw a big, red ball. She wanted to play with it, but it was too high. She asked her mom, \"Mommy, can I have a ball?\" Her mom said, \"Yes, it's time to go home.\"<0x0A>Lily was so happy and said, \"I will help you.\" Her mom smiled and said, \"Yes, Lily. You can go to the park.\"<0x0A>Lily was so happy and said, \"Thank you, mommy!\" Her mom smiled and said, \"You're welcome, Lily. You are a good friend.\"<0x0A>Lily was happy to have a new friend. She went back to the park and said, \"Thank you, mommy!\"";
+
+fn main() {
+    let bedtime = |extension| {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("bedtime260K/bedtime260K").with_extension(extension)
+    };
+    let bedtime = Some((bedtime("bin"), bedtime("tok.bin")));
+    let stories = find("stories260K.bin").zip(find("tok512.bin"));
+    let text = find("tinystories-100.txt");
+    let scored = stories.clone().zip(text);
+    let trials = vec![
+        trial("bedtime260k_tells_a_story_with_every_kernel", &bedtime, |model| tells_a_story(&model)),
+        trial("bedtime260k_runs_in_the_1356_byte_mode", &bedtime, |model| runs_as_sector(&model)),
+        trial("fp32_tells_llama2cs_published_story", &stories, |model| fp32_golden(&model)),
+        trial("int8_tells_lilys_story", &stories, |model| int8_golden(&model)),
+        trial("sector_tells_the_1356_byte_builds_story", &stories, |model| sector_golden(&model)),
+        trial("losses_are_as_measured", &scored, |(model, text)| losses(&model, &text)),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 
-fn story(packed: &[u8], steps: usize, kernel: Kernel) -> (String, Vec<u32>) {
-    let mut source = packed;
-    let header = PackedHeader::read(&mut source).unwrap();
-    let model = Model::load(&header, &mut source).unwrap();
-    let mut engine = Int8::new(&model, model.shape.seq_len, kernel).unwrap();
-    let options = Options { steps, trace: true, raw_bytes: false };
-    let mut generator = Generator::new(&mut engine, &model.tokenizer, Sampler::greedy(), &[], options);
+type Files = (PathBuf, PathBuf);
+
+/// A test that is skipped, and says so, where its files are not there.
+fn trial<T: Clone + Send + 'static>(
+    name: &str,
+    files: &Option<T>,
+    test: impl FnOnce(T) -> Result<(), Failed> + Send + 'static,
+) -> Trial {
+    match files.clone() {
+        Some(files) => Trial::test(name, move || test(files)),
+        None => Trial::test(name, || Ok(())).with_kind("UNREALLM_MODELS lacks files").with_ignored_flag(true),
+    }
+}
+
+/// A file in the folders of `UNREALLM_MODELS`, or in `eval` beside them.
+fn find(name: &str) -> Option<PathBuf> {
+    let folders = std::env::var_os("UNREALLM_MODELS")?;
+    let beside = |folder: PathBuf| [folder.join(name), folder.with_file_name("eval").join(name)];
+    std::env::split_paths(&folders).flat_map(beside).find(|file| file.is_file())
+}
+
+fn load((checkpoint, tokenizer): &Files) -> Result<(Weights, Model), Failed> {
+    let mut checkpoint = Checkpoint::open(File::open(checkpoint)?)?;
+    let weights = Weights::read(&mut checkpoint)?;
+    let mut out = Cursor::new(Vec::new());
+    let header = pack(&mut checkpoint, &read(tokenizer)?, "test", &mut out, |_, _| {})?;
+    let packed = out.into_inner();
+    let mut source = &packed[..];
+    assert_eq!(PackedHeader::read(&mut source)?, header);
+    assert_eq!(header.packed_bytes(), packed.len() as u64);
+    assert!(packed.len() <= 917_504, "{} bytes do not fit the image of 1 MiB", packed.len());
+    Ok((weights, Model::load(&header, &mut source)?))
+}
+
+/// A greedy story and the CRCs of its logits.
+fn story(model: &Model, engine: &mut dyn Engine, raw_bytes: bool) -> Result<(String, Vec<u32>), Failed> {
+    let options = Options { steps: 256, trace: true, raw_bytes };
+    let mut generator = Generator::new(engine, &model.tokenizer, Sampler::greedy(), &[], options);
     let (mut text, mut crcs) = (Vec::new(), Vec::new());
-    while let Some(step) = generator.step().unwrap() {
+    while let Some(step) = generator.step()? {
         text.extend(step.piece.bytes());
         crcs.extend(step.logits_crc);
     }
-    (String::from_utf8(text).unwrap(), crcs)
+    Ok((String::from_utf8(text)?, crcs))
 }
 
-#[test]
-fn bedtime260k_tells_a_story() {
-    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/bedtime260K/bedtime260K");
-    let packed = packed(&format!("{dir}.bin"), &format!("{dir}.tok.bin"));
-    let (text, crcs) = story(&packed, 100, Kernel::Scalar);
+fn tells_a_story(files: &Files) -> Result<(), Failed> {
+    let (_, model) = load(files)?;
+    let (text, crcs) = story(&model, &mut Int8::new(&model, 512, Kernel::Scalar)?, false)?;
     assert!(text.starts_with("Once upon a time, there was a "), "{text}");
     for kernel in Kernel::all() {
-        assert_eq!(crcs, story(&packed, 100, kernel).1, "{kernel:?} gives the same logits");
+        let (_, same) = story(&model, &mut Int8::new(&model, 512, kernel)?, false)?;
+        assert_eq!(crcs, same, "{kernel:?} gives the same logits");
     }
-    println!("{} bytes: {text}", packed.len());
+    let (short, _) = story(&model, &mut Int8::new(&model, 20, Kernel::best())?, false)?;
+    assert!(text.starts_with(&short) && short.len() < text.len(), "a shorter context only ends sooner");
+    Ok(())
 }
 
-#[test]
-fn stories260k_tells_lilys_story() {
-    let Some(folder) = std::env::var_os("UNREALLM_MODELS") else {
-        println!("skipped: UNREALLM_MODELS names no folder with stories260K.bin");
-        return;
-    };
-    let file = |name: &str| format!("{}/{name}", folder.to_string_lossy());
-    let packed = packed(&file("stories260K.bin"), &file("tok512.bin"));
-    let (text, _) = story(&packed, 256, Kernel::best());
-    let start =
-        "Once upon a time, there was a little girl named Lily. She loved to play outside in the park.";
-    assert!(text.starts_with(start), "{text}");
-    println!("{} bytes: {text}", packed.len());
+fn runs_as_sector(files: &Files) -> Result<(), Failed> {
+    let (_, model) = load(files)?;
+    let (text, _) = story(&model, &mut Sector::new(&model, 512)?, false)?;
+    assert!(text.starts_with("Once upon a time, there was a "), "{text}");
+    Ok(())
+}
+
+fn fp32_golden(files: &Files) -> Result<(), Failed> {
+    let (weights, model) = load(files)?;
+    let mut engine = Fp32::new(&weights, 512);
+    let (mut token, mut text) = (BOS, Vec::new());
+    for pos in 0..200 {
+        let logits: Vec<i32> =
+            engine.forward(token, pos)?.iter().map(|logit| (logit * 65536.0) as i32).collect();
+        let next = argmax(&logits);
+        text.extend(model.tokenizer.decode(token, next, false).bytes());
+        token = next;
+    }
+    assert_eq!(String::from_utf8(text)?, LLAMA2C_GOLDEN);
+    Ok(())
+}
+
+fn int8_golden(files: &Files) -> Result<(), Failed> {
+    let (_, model) = load(files)?;
+    let (text, _) = story(&model, &mut Int8::new(&model, 512, Kernel::best())?, false)?;
+    let common = text.bytes().zip(LLAMA2C_GOLDEN.bytes()).take_while(|(a, b)| a == b).count();
+    assert!(common > 174, "int8 leaves fp32's story at byte {common}: {text}");
+    Ok(())
+}
+
+fn sector_golden(files: &Files) -> Result<(), Failed> {
+    let (_, model) = load(files)?;
+    let (text, _) = story(&model, &mut Sector::new(&model, 512)?, true)?;
+    assert_eq!(text, SECTOR_GOLDEN);
+    Ok(())
+}
+
+/// fp32 is llama2.c's, int8 is within 0.002 nats of it, the 1356-byte mode is sectorllm's.
+fn losses(files: &Files, text: &Path) -> Result<(), Failed> {
+    let (weights, model) = load(files)?;
+    let text = read_to_string(text)?;
+    let encoder = Encoder::new(&model.tokenizer)?;
+    let readings: Vec<_> = stories(&text)
+        .par_iter()
+        .map(|story| {
+            let (tokens, _) = story_tokens(&encoder, story, 512).expect("the tokenizer has byte pieces");
+            let mut int8 = Int8::new(&model, 512, Kernel::best()).expect("there is memory");
+            let mut sector = Sector::new(&model, 512).expect("the shape is right");
+            let mut fp32 = Fp32::new(&weights, 512);
+            read_story(&mut fp32, &mut [&mut int8, &mut sector], &tokens).expect("all tokens are known")
+        })
+        .collect();
+    let [fp32, int8, sector] =
+        [0, 1, 2].map(|engine| Summary::of(readings.iter().flat_map(|reading| &reading[engine])));
+    println!("fp32 {fp32:?}\nint8 {int8:?}\nsector {sector:?}");
+    assert_eq!(fp32.predictions, 33_541);
+    assert!((fp32.nats - 1.2843).abs() < 1e-4, "{}", fp32.nats);
+    assert!(int8.nats - fp32.nats < 0.002, "{} above fp32", int8.nats - fp32.nats);
+    assert!((sector.perplexity() - 3.6884).abs() < 1e-4, "{}", sector.perplexity());
+    Ok(())
 }

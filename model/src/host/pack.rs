@@ -2,6 +2,7 @@
 //! order in which the machine will read it.
 use super::checkpoint::{Checkpoint, CheckpointError, Weight};
 use super::quantize::{fraction_bits_after_norm, quantize_gain, quantize_matrix};
+use super::sector::sector_bytes;
 use crate::crc32::Crc32;
 use crate::matrix::Matrix;
 use crate::norm::{Gain, RESIDUAL_BITS};
@@ -61,7 +62,7 @@ pub fn pack<R: Read + Seek, W: Write + Seek>(
     let shape = checkpoint.shape;
     Tokenizer::parse(tokenizer.to_vec(), shape.vocab_size).map_err(PackError::Tokenizer)?;
     let tokenizer_bytes = u32::try_from(tokenizer.len()).map_err(|_| PackError::TooLarge)?;
-    let entries = layout(&shape, tokenizer_bytes, 0, PackedHeader::bytes_for).ok_or(PackError::TooLarge)?;
+    let entries = layout(&shape, tokenizer_bytes, PackedHeader::bytes_for).ok_or(PackError::TooLarge)?;
     let mut header = PackedHeader { shape, name: name.to_owned(), payload_crc: 0, entries };
     let total = header.packed_bytes();
     let start = out.stream_position().map_err(PackError::Write)?;
@@ -101,7 +102,7 @@ fn tensor<R: Read + Seek>(
         Kind::RmsAtt => return Ok(gain(entry, &read(Weight::RmsAtt)?)),
         Kind::RmsFfn => return Ok(gain(entry, &read(Weight::RmsFfn)?)),
         Kind::RmsFinal => return Ok(gain(entry, &read(Weight::RmsFinal)?)),
-        Kind::Sector => return Ok(Vec::new()),
+        Kind::Sector => return Ok(sector_bytes(checkpoint)?),
         Kind::Embedding => quantize_matrix(&[&read(Weight::TokenEmbedding)?], dim, RESIDUAL_BITS),
         Kind::Wqkv => {
             let (wq, wk, wv) = (read(Weight::Wq)?, read(Weight::Wk)?, read(Weight::Wv)?);

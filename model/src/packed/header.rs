@@ -106,17 +106,14 @@ impl PackedHeader {
         let end = name.iter().position(|&b| b == 0).unwrap_or(NAME_BYTES);
         let name = core::str::from_utf8(&name[..end]).map_err(|_| PackedError::Name)?;
         // The directory must be the one that the shape asks for; only what the packer chooses is
-        // taken from it. The tokenizer's size stands in the first entry, the sector weights' in the
-        // last one.
+        // taken from it, and the tokenizer's size, which stands in the first entry.
         let count = word(bytes, 28) as usize;
         let room = (bytes.len() - HEADER_PREFIX) / ENTRY_BYTES;
         if count == 0 || count > room || Self::bytes_for(count) as usize != bytes.len() {
             return Err(PackedError::Directory { entry: count });
         }
         let line = |i: usize| &bytes[HEADER_PREFIX + i * ENTRY_BYTES..][..ENTRY_BYTES];
-        let last = line(count - 1);
-        let sector_bytes = if word(last, 0) as u16 == Kind::Sector as u16 { word(last, 8) } else { 0 };
-        let mut entries = layout(&shape, word(line(0), 8), sector_bytes, Self::bytes_for)
+        let mut entries = layout(&shape, word(line(0), 8), Self::bytes_for)
             .filter(|entries| entries.len() == count)
             .ok_or(PackedError::Directory { entry: count })?;
         for (i, entry) in entries.iter_mut().enumerate() {

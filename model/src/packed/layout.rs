@@ -1,5 +1,6 @@
 //! Which tensors a packed model has, and in which order: the order in which they are read.
 use crate::matrix::{Matrix, TILE_BYTES, TILE_ROWS};
+use crate::sector::SectorWeights;
 use crate::shape::Shape;
 use crate::tables::{EXP2_ENTRIES, SIGMOID_ENTRIES};
 use alloc::vec::Vec;
@@ -108,12 +109,11 @@ impl Entry {
 }
 
 /// The directory of a model of this shape: exponents and fraction bits are 0, the packer fills
-/// them in. `header_bytes` is a function of the number of entries. `sector_bytes` is 0 where there
-/// are no weights for the 1356-byte mode. `None` if a packed model cannot be that large: 4 GB.
+/// them in. `header_bytes` is a function of the number of entries. Models of the shape of
+/// stories260K carry the weights of the 1356-byte mode, too. `None` if a packed model cannot be that large: 4 GB.
 pub fn layout(
     shape: &Shape,
     tokenizer_bytes: u32,
-    sector_bytes: u32,
     header_bytes: impl Fn(usize) -> u32,
 ) -> Option<Vec<Entry>> {
     let Shape { dim, hidden_dim, vocab_size, seq_len, .. } = *shape;
@@ -146,8 +146,8 @@ pub fn layout(
     }
     tensor(Kind::RmsFinal, 0, 1, dim);
     tensor(Kind::Classifier, 0, vocab_size, dim);
-    if sector_bytes > 0 {
-        tensor(Kind::Sector, 0, 1, sector_bytes as usize);
+    if *shape == Shape::STORIES260K {
+        tensor(Kind::Sector, 0, 1, SectorWeights::packed_bytes());
     }
     let mut offset = u64::from(header_bytes(tensors.len()));
     for tensor in &mut tensors {

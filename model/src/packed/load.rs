@@ -6,6 +6,7 @@ use crate::crc32::Crc32;
 use crate::matrix::{Matrix, TILE_ROWS};
 use crate::norm::Gain;
 use crate::rope::Rope;
+use crate::sector::SectorWeights;
 use crate::shape::Shape;
 use crate::source::Source;
 use crate::tables::Tables;
@@ -34,6 +35,8 @@ pub struct Model {
     pub rms_final: Gain,
     /// The classifier (vocab_size, dim).
     pub classifier: Matrix,
+    /// The weights of the 1356-byte mode, where the shape is that of stories260K.
+    pub sector: Option<SectorWeights>,
 }
 
 /// A transformer layer's weights, by llama2.c's names.
@@ -80,13 +83,14 @@ impl Model {
         }
         let rms_final = reader.gain(Kind::RmsFinal)?;
         let classifier = reader.matrix(Kind::Classifier)?;
+        let sector = if shape == Shape::STORIES260K { Some(reader.sector()?) } else { None };
         let found = reader.crc.finish();
         if found != header.payload_crc {
             return Err(PackedError::Crc { part: "data", expected: header.payload_crc, found });
         }
         let tokenizer = tokenizer.map_err(PackedError::Tokenizer)?;
         let name = header.name.clone();
-        Ok(Self { shape, name, tokenizer, tables, rope, embedding, layers, rms_final, classifier })
+        Ok(Self { shape, name, tokenizer, tables, rope, embedding, layers, rms_final, classifier, sector })
     }
 }
 
@@ -126,6 +130,30 @@ impl<S: Source> TensorReader<'_, S> {
         let vector = self.numbers(kind, entry.bytes())?;
         self.padding(&entry)?;
         Ok(vector)
+    }
+
+    fn sector(&mut self) -> Result<SectorWeights, PackedError<S::Error>> {
+        let kind = Kind::Sector;
+        let entry = self.entry(kind)?;
+        let [embedding, rms_att, rms_ffn, rms_final, turns, exp, silu, scales] =
+            SectorWeights::WORDS.map(|words| 4 * words as u64);
+        let [wqkv, wo, w13, w2] = SectorWeights::BYTES.map(|bytes| bytes as u64);
+        let weights = SectorWeights {
+            embedding: self.numbers(kind, embedding)?,
+            rms_att: self.numbers(kind, rms_att)?,
+            rms_ffn: self.numbers(kind, rms_ffn)?,
+            rms_final: self.numbers(kind, rms_final)?,
+            turns: self.numbers(kind, turns)?,
+            exp: self.numbers(kind, exp)?,
+            silu: self.numbers(kind, silu)?,
+            scales: self.numbers(kind, scales)?,
+            wqkv: self.numbers(kind, wqkv)?,
+            wo: self.numbers(kind, wo)?,
+            w13: self.numbers(kind, w13)?,
+            w2: self.numbers(kind, w2)?,
+        };
+        self.padding(&entry)?;
+        Ok(weights)
     }
 
     fn gain(&mut self, kind: Kind) -> Result<Gain, PackedError<S::Error>> {

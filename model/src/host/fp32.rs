@@ -1,0 +1,221 @@
+//! The fp32 reference: llama2.c's forward pass in the host's float.
+use super::checkpoint::{Checkpoint, CheckpointError, Weight};
+use crate::engine::{EngineError, check_step};
+use crate::shape::Shape;
+use std::io::{Read, Seek};
+
+/// RMSNorm's ε, as in llama2.c.
+const EPSILON: f32 = 1e-5;
+
+/// All weights of a checkpoint, as they are in the file.
+pub struct Weights {
+    /// The model's shape.
+    pub shape: Shape,
+    embedding: Vec<f32>,
+    layers: Vec<LayerWeights>,
+    rms_final: Vec<f32>,
+    classifier: Option<Vec<f32>>,
+}
+
+/// A layer's weights, by llama2.c's names.
+struct LayerWeights {
+    rms_att: Vec<f32>,
+    wq: Vec<f32>,
+    wk: Vec<f32>,
+    wv: Vec<f32>,
+    wo: Vec<f32>,
+    rms_ffn: Vec<f32>,
+    w1: Vec<f32>,
+    w2: Vec<f32>,
+    w3: Vec<f32>,
+}
+
+impl Weights {
+    /// Reads all tensors of a checkpoint.
+    pub fn read<R: Read + Seek>(checkpoint: &mut Checkpoint<R>) -> Result<Self, CheckpointError> {
+        let shape = checkpoint.shape;
+        let mut layers = Vec::new();
+        for layer in 0..shape.n_layers {
+            let mut read = |weight| checkpoint.read(weight, layer);
+            layers.push(LayerWeights {
+                rms_att: read(Weight::RmsAtt)?,
+                wq: read(Weight::Wq)?,
+                wk: read(Weight::Wk)?,
+                wv: read(Weight::Wv)?,
+                wo: read(Weight::Wo)?,
+                rms_ffn: read(Weight::RmsFfn)?,
+                w1: read(Weight::W1)?,
+                w2: read(Weight::W2)?,
+                w3: read(Weight::W3)?,
+            });
+        }
+        let classifier =
+            if shape.shared_classifier { None } else { Some(checkpoint.read(Weight::Classifier, 0)?) };
+        Ok(Self {
+            shape,
+            embedding: checkpoint.read(Weight::TokenEmbedding, 0)?,
+            layers,
+            rms_final: checkpoint.read(Weight::RmsFinal, 0)?,
+            classifier,
+        })
+    }
+}
+
+/// The reference engine: weights, key/value cache and activations, by llama2.c's names.
+pub struct Fp32<'w> {
+    weights: &'w Weights,
+    context: usize,
+    /// Keys and values, `[layer][position][kv_dim]`.
+    key_cache: Vec<f32>,
+    value_cache: Vec<f32>,
+    x: Vec<f32>,
+    xb: Vec<f32>,
+    xb2: Vec<f32>,
+    q: Vec<f32>,
+    hb: Vec<f32>,
+    hb2: Vec<f32>,
+    att: Vec<f32>,
+    logits: Vec<f32>,
+}
+
+impl<'w> Fp32<'w> {
+    /// An engine with an empty cache for `context` positions.
+    pub fn new(weights: &'w Weights, context: usize) -> Self {
+        let shape = &weights.shape;
+        let cache = || vec![0.0; shape.n_layers * context * shape.kv_dim()];
+        Self {
+            weights,
+            context,
+            key_cache: cache(),
+            value_cache: cache(),
+            x: vec![0.0; shape.dim],
+            xb: vec![0.0; shape.dim],
+            xb2: vec![0.0; shape.dim],
+            q: vec![0.0; shape.dim],
+            hb: vec![0.0; shape.hidden_dim],
+            hb2: vec![0.0; shape.hidden_dim],
+            att: vec![0.0; context],
+            logits: vec![0.0; shape.vocab_size],
+        }
+    }
+
+    /// Positions that the cache holds.
+    pub fn context(&self) -> usize {
+        self.context
+    }
+
+    /// Reads `token` at position `pos` and returns the logits (vocab_size,) of the one after it.
+    pub fn forward(&mut self, token: u32, pos: usize) -> Result<&[f32], EngineError> {
+        let weights = self.weights;
+        check_step(&weights.shape, self.context, token, pos)?;
+        let dim = weights.shape.dim;
+        self.x.copy_from_slice(&weights.embedding[token as usize * dim..][..dim]);
+        for (index, layer) in weights.layers.iter().enumerate() {
+            rmsnorm(&mut self.xb, &self.x, &layer.rms_att);
+            self.attention(layer, index, pos);
+            matmul(&mut self.xb2, &layer.wo, &self.xb);
+            add(&mut self.x, &self.xb2);
+
+            rmsnorm(&mut self.xb, &self.x, &layer.rms_ffn);
+            matmul(&mut self.hb, &layer.w1, &self.xb);
+            matmul(&mut self.hb2, &layer.w3, &self.xb);
+            for (gate, up) in self.hb.iter_mut().zip(&self.hb2) {
+                *gate *= up / (1.0 + (-*gate).exp());
+            }
+            matmul(&mut self.xb, &layer.w2, &self.hb);
+            add(&mut self.x, &self.xb);
+        }
+        rmsnorm(&mut self.xb, &self.x, &weights.rms_final);
+        let classifier = weights.classifier.as_ref().unwrap_or(&weights.embedding);
+        matmul(&mut self.logits, classifier, &self.xb);
+        Ok(&self.logits)
+    }
+
+    /// `xb = attention(xb)`, without wo.
+    fn attention(&mut self, layer: &LayerWeights, index: usize, pos: usize) {
+        let shape = &self.weights.shape;
+        let (head_size, kv_dim) = (shape.head_size(), shape.kv_dim());
+        let start = index * self.context * kv_dim;
+        let keys = &mut self.key_cache[start..][..(pos + 1) * kv_dim];
+        let values = &mut self.value_cache[start..][..(pos + 1) * kv_dim];
+        matmul(&mut self.q, &layer.wq, &self.xb);
+        matmul(&mut keys[pos * kv_dim..], &layer.wk, &self.xb);
+        matmul(&mut values[pos * kv_dim..], &layer.wv, &self.xb);
+        rope(&mut self.q, pos, head_size);
+        rope(&mut keys[pos * kv_dim..], pos, head_size);
+        let group = shape.n_heads / shape.n_kv_heads;
+        let heads = self.q.chunks_exact(head_size).zip(self.xb.chunks_exact_mut(head_size));
+        for (head, (q, out)) in heads.enumerate() {
+            let at = head / group * head_size;
+            let att = &mut self.att[..=pos];
+            for (att, k) in att.iter_mut().zip(keys.chunks_exact(kv_dim)) {
+                *att = dot(q, &k[at..][..head_size]) / (head_size as f32).sqrt();
+            }
+            softmax(att);
+            out.fill(0.0);
+            for (&att, v) in att.iter().zip(values.chunks_exact(kv_dim)) {
+                for (out, v) in out.iter_mut().zip(&v[at..][..head_size]) {
+                    *out += att * v;
+                }
+            }
+        }
+    }
+}
+
+/// `o = x · weight / sqrt(mean(x²) + ε)`
+fn rmsnorm(o: &mut [f32], x: &[f32], weight: &[f32]) {
+    let scale = 1.0 / (dot(x, x) / x.len() as f32 + EPSILON).sqrt();
+    for ((o, x), weight) in o.iter_mut().zip(x).zip(weight) {
+        *o = weight * (scale * x);
+    }
+}
+
+/// `W (d, n) @ x (n,) -> y (d,)`
+fn matmul(y: &mut [f32], w: &[f32], x: &[f32]) {
+    for (y, row) in y.iter_mut().zip(w.chunks_exact(x.len())) {
+        *y = dot(row, x);
+    }
+}
+
+/// The dot product, in eight sums that the compiler can keep in one register.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let ((a8, a_rest), (b8, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let mut sums = [0.0; 8];
+    for (a, b) in a8.iter().zip(b8) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    sums.iter().sum::<f32>() + rest
+}
+
+/// RoPE, pair by pair of each head.
+fn rope(x: &mut [f32], pos: usize, head_size: usize) {
+    for (i, pair) in x.as_chunks_mut::<2>().0.iter_mut().enumerate() {
+        let in_head = 2 * i % head_size;
+        let frequency = 1.0 / 10000f32.powf(in_head as f32 / head_size as f32);
+        let (sin, cos) = (pos as f32 * frequency).sin_cos();
+        let [a, b] = *pair;
+        *pair = [a * cos - b * sin, a * sin + b * cos];
+    }
+}
+
+/// `x = e^x / Σ e^x`
+fn softmax(x: &mut [f32]) {
+    let max = x.iter().fold(f32::NEG_INFINITY, |max, &x| max.max(x));
+    let mut sum = 0.0;
+    for x in x.iter_mut() {
+        *x = (*x - max).exp();
+        sum += *x;
+    }
+    for x in x.iter_mut() {
+        *x /= sum;
+    }
+}
+
+fn add(x: &mut [f32], delta: &[f32]) {
+    for (x, delta) in x.iter_mut().zip(delta) {
+        *x += delta;
+    }
+}
