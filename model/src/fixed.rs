@@ -106,6 +106,12 @@ impl Factor {
     #[inline]
     pub fn apply(self, x: i32) -> i32 {
         let product = i64::from(x) * i64::from(self.mantissa);
+        if let 33..=62 = self.shift {
+            // The usual case, without 64-bit shifts: |product| < 2^62, so its upper half is left,
+            // and the lower one cannot change which way that is rounded.
+            let upper = (product >> 32) as i32;
+            return (upper + (1 << (self.shift - 33))) >> (self.shift - 32);
+        }
         saturate(match self.shift {
             1..=62 => (product + (1 << (self.shift - 1))) >> self.shift,
             63.. => 0,
