@@ -18,6 +18,10 @@ pub struct Scale {
     pub exponent: i32,
 }
 
+/// log2(e), for e^x = 2^(x · log2(e)).
+pub const LOG2_E: Scale =
+    Scale::new(1_442_695_040_888_963_407, 0).div(Scale::new(1_000_000_000_000_000_000, 0));
+
 impl Scale {
     /// Zero.
     pub const ZERO: Self = Self { mantissa: 0, exponent: 0 };

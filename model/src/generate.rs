@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 pub struct Generator<'a> {
     engine: &'a mut dyn Engine,
     tokenizer: &'a Tokenizer,
-    sampler: Sampler,
+    sampler: Sampler<'a>,
     options: Options,
     /// Begins with BOS.
     prompt: Vec<u32>,
@@ -59,7 +59,7 @@ impl<'a> Generator<'a> {
     pub fn new(
         engine: &'a mut dyn Engine,
         tokenizer: &'a Tokenizer,
-        sampler: Sampler,
+        sampler: Sampler<'a>,
         prompt: &[u32],
         options: Options,
     ) -> Self {

@@ -7,7 +7,7 @@
 //!   pairs. So `q · k` of 8 positions are 8 sums side by side.
 //! - values: groups of 2 positions; in a group, for each value of a head, the 2 positions' values.
 //!   So the weighted sums of neighbouring values are side by side.
-use crate::fixed::{Factor, Requantizer, Scale, absmax};
+use crate::fixed::{Factor, LOG2_E, Requantizer, Scale, absmax};
 use crate::matmul::Kernel;
 use crate::rope::Rope;
 use crate::shape::Shape;
@@ -29,8 +29,6 @@ const VALUE_GROUP: usize = 2;
 /// Positions whose weighted values are added before the sum is shifted.
 const SEGMENT: usize = 32;
 const _: () = assert!(SEGMENT as i64 * CACHE_MAX as i64 * WEIGHT_MAX as i64 <= i32::MAX as i64);
-/// log2(e), for e^x = 2^(x · log2(e)).
-const LOG2_E: Scale = Scale::new(1_442_695_040_888_963_407, 0).div(Scale::new(1_000_000_000_000_000_000, 0));
 /// Fraction bits of scores, in powers of two.
 const SCORE_BITS: i32 = 16;
 
