@@ -35,6 +35,8 @@ pub enum Command {
     Run(RunArgs),
     /// Write a disk image that boots on any PC
     Image(ImageArgs),
+    /// Measure what the small arithmetic costs: fp32, int8 and the 1356-byte mode on one text
+    Compare(CompareArgs),
     /// Download a published model into the cache folder, checked by its SHA-256
     Fetch(FetchArgs),
     /// Say what a checkpoint, a packed model or a disk image holds
@@ -155,6 +157,29 @@ pub struct ImageArgs {
     /// Make a 1.44 MB floppy: exactly 1,474,560 bytes
     #[arg(long)]
     pub floppy: bool,
+}
+
+/// `compare`.
+#[derive(Args, Debug)]
+pub struct CompareArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub model: ModelArgs,
+    /// Stories to read, <|endoftext|> on a line between two [default: stories that fp32 tells]
+    #[arg(long, value_name = "FILE")]
+    pub text: Option<PathBuf>,
+    /// How many stories fp32 tells, where there is no --text
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub stories: u64,
+    /// Write a page with plots, index.html, into this folder
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
+    /// One JSON document on stdout, and nothing else
+    #[arg(long)]
+    pub json: bool,
+    /// Also boot each engine in QEMU, and check every token and every logit against the host's
+    #[arg(long)]
+    pub in_emulator: bool,
 }
 
 /// `fetch`.

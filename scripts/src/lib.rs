@@ -5,6 +5,7 @@
 //! ([`emulator`]).
 pub mod cli;
 pub mod commands;
+pub mod compare;
 pub mod embedded;
 pub mod emulator;
 pub mod fetch;

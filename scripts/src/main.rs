@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use unreallm::{
     cli::{Cli, Command},
-    commands::{fetch, image, inspect, run},
+    commands::{compare, fetch, image, inspect, run},
     emulator::Outcome,
 };
 
@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args).map(exit_code),
         Command::Image(args) => image::image(&args).map(|()| ExitCode::SUCCESS),
         Command::Fetch(args) => fetch::fetch(&args).map(|()| ExitCode::SUCCESS),
+        Command::Compare(args) => compare::compare(&args).map(|()| ExitCode::SUCCESS),
         Command::Inspect(args) => inspect::inspect(&args).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {
@@ -33,6 +34,6 @@ fn exit_code(outcome: Outcome) -> ExitCode {
     match outcome {
         Outcome::Told | Outcome::Closed => ExitCode::SUCCESS,
         Outcome::Refused => REFUSED.into(),
-        Outcome::Died(_) => EMULATOR_DIED.into(),
+        Outcome::Died(_) | Outcome::TimedOut => EMULATOR_DIED.into(),
     }
 }

@@ -1,4 +1,5 @@
 //! The commands of `cargo unreal`, a file each.
+pub mod compare;
 pub mod fetch;
 pub mod image;
 pub mod inspect;
@@ -37,6 +38,8 @@ pub enum CommandError {
     Inspect(#[from] crate::inspect::InspectError),
     #[error(transparent)]
     Fetch(#[from] FetchError),
+    #[error(transparent)]
+    Compare(#[from] crate::compare::CompareError),
     #[error("{name} is not a published model; published are {}", crate::published::names())]
     NotPublished { name: String },
     #[error("no folder for temporary files: {0}")]

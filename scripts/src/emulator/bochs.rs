@@ -53,9 +53,10 @@ impl Bochs {
         command.current_dir(folder).env("TERM", "xterm");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = Guarded::spawn(&mut command, true)?;
-        let end = child.wait(|| serial.copy()).map_err(failed)?;
+        let end = child.wait(None, || serial.copy()).map_err(failed)?;
         Ok(match end {
             End::Interrupted => Outcome::Closed,
+            End::TimedOut => Outcome::TimedOut,
             End::Exited(_) if serial.error_seen => Outcome::Refused,
             // Bochs ends with 1 when the machine asks it to power off.
             End::Exited(status) if matches!(status.code(), Some(0 | 1)) => Outcome::Told,

@@ -2,7 +2,7 @@
 use std::{
     io,
     os::unix::process::CommandExt,
-    process::{Child, Command, ExitStatus},
+    process::{Child, ChildStdout, Command, ExitStatus},
     sync::{
         OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -39,6 +39,8 @@ pub enum End {
     Exited(ExitStatus),
     /// This program was told to stop, and the child with it.
     Interrupted,
+    /// Its time was up.
+    TimedOut,
 }
 
 /// A running child. Dropping it ends it.
@@ -64,8 +66,17 @@ impl Guarded {
         Ok(Self { child, own_group, terminal, interrupted })
     }
 
-    /// Waits for the end, calling `meanwhile` often.
-    pub fn wait(&mut self, mut meanwhile: impl FnMut() -> io::Result<()>) -> io::Result<End> {
+    /// Its standard output, where it was piped and not yet taken.
+    pub fn take_stdout(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
+    }
+
+    /// Waits for the end, calling `meanwhile` often. Past `deadline` the child is ended.
+    pub fn wait(
+        &mut self,
+        deadline: Option<Instant>,
+        mut meanwhile: impl FnMut() -> io::Result<()>,
+    ) -> io::Result<End> {
         loop {
             meanwhile()?;
             if let Some(status) = self.child.try_wait()? {
@@ -75,6 +86,10 @@ impl Guarded {
             if self.interrupted.load(Ordering::Relaxed) {
                 self.end()?;
                 return Ok(End::Interrupted);
+            }
+            if deadline.is_some_and(|deadline| Instant::now() > deadline) {
+                self.end()?;
+                return Ok(End::TimedOut);
             }
             sleep(POLL);
         }

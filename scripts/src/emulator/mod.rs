@@ -16,6 +16,8 @@ pub enum Outcome {
     Closed,
     /// The emulator ended by itself with this exit code (none where a signal ended it).
     Died(Option<i32>),
+    /// Its time was up, and it was ended.
+    TimedOut,
 }
 
 /// Why an emulator did not run.

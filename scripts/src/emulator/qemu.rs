@@ -1,8 +1,11 @@
 //! QEMU: finding it, its command line, and what its exit code means.
 use std::{
     ffi::OsString,
+    io::{self, Read},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -116,17 +119,44 @@ impl Qemu {
     /// Where QEMU is missing or does not start.
     pub fn run(&self, image: &Path) -> Result<Outcome, EmulatorError> {
         let mut child = Guarded::spawn(&mut self.command(image)?, false)?;
-        let end = child.wait(|| Ok(())).map_err(|cause| EmulatorError::File { path: image.into(), cause })?;
-        Ok(match end {
-            End::Interrupted => Outcome::Closed,
-            End::Exited(status) => match status.code() {
-                Some(EXIT_TOLD) => Outcome::Told,
-                Some(EXIT_REFUSED) => Outcome::Refused,
-                Some(0) => Outcome::Closed,
-                code => Outcome::Died(code),
-            },
-        })
+        child.wait(None, || Ok(())).map(outcome).map_err(|cause| failed(image, cause))
     }
+
+    /// Boots `image` with nobody at the terminal, for at most `patience`. Returns how it ended and
+    /// what came from the serial port.
+    ///
+    /// # Errors
+    /// Where QEMU is missing or does not start.
+    pub fn capture(&self, image: &Path, patience: Duration) -> Result<(Outcome, Vec<u8>), EmulatorError> {
+        let mut command = self.command(image)?;
+        let mut child = Guarded::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()), false)?;
+        let mut stdout = child.take_stdout().expect("stdout was piped just above");
+        let reader = thread::spawn(move || {
+            let mut serial = Vec::new();
+            stdout.read_to_end(&mut serial).map(|_| serial)
+        });
+        let end = child.wait(Some(Instant::now() + patience), || Ok(()));
+        let serial = reader.join().expect("the reader does not panic");
+        end.and_then(|end| Ok((outcome(end), serial?))).map_err(|cause| failed(image, cause))
+    }
+}
+
+/// What QEMU's end says about the machine.
+fn outcome(end: End) -> Outcome {
+    match end {
+        End::Interrupted => Outcome::Closed,
+        End::TimedOut => Outcome::TimedOut,
+        End::Exited(status) => match status.code() {
+            Some(EXIT_TOLD) => Outcome::Told,
+            Some(EXIT_REFUSED) => Outcome::Refused,
+            Some(0) => Outcome::Closed,
+            code => Outcome::Died(code),
+        },
+    }
+}
+
+fn failed(image: &Path, cause: io::Error) -> EmulatorError {
+    EmulatorError::File { path: image.into(), cause }
 }
 
 /// QEMU's `-drive` value. A comma in a file's name is doubled; writes go to a temporary file.

@@ -1,0 +1,119 @@
+//! The story that an engine tells when it always takes the likeliest token.
+use model::{
+    engine::EngineError,
+    generate::{Generator, Options},
+    host::fp32::Fp32,
+    sampler::Sampler,
+    settings::EngineKind,
+    tokenizer::{BOS, EOS, Tokenizer},
+    trace::TraceRecord,
+};
+
+use super::subject::Subject;
+
+/// A story told without a prompt.
+#[derive(Clone, Debug)]
+pub struct Story {
+    /// The tokens after BOS; the one that ends the story included.
+    pub tokens: Vec<u32>,
+    /// What they print.
+    pub text: String,
+}
+
+impl Story {
+    /// Bytes of the text before a position; all of it where there is none.
+    pub fn text_before(&self, tokenizer: &Tokenizer, position: Option<usize>) -> usize {
+        let before = position.map_or(self.text.len(), |at| text_of(tokenizer, &self.tokens[..at]).len());
+        self.text.floor_char_boundary(before)
+    }
+}
+
+/// fp32's story, over the whole context.
+///
+/// # Errors
+/// A model that cannot run.
+pub fn of_fp32(subject: &Subject, context: usize) -> Result<Story, EngineError> {
+    let mut engine = Fp32::new(&subject.weights, context);
+    let (mut token, mut tokens) = (BOS, Vec::new());
+    for pos in 0..context {
+        let logits = engine.forward(token, pos)?;
+        // The first of equal ones, as in llama2.c.
+        let best = logits.iter().enumerate().rev().max_by(|a, b| a.1.total_cmp(b.1));
+        token = best.map_or(BOS, |(best, _)| best as u32);
+        tokens.push(token);
+        if token == BOS || token == EOS {
+            break;
+        }
+    }
+    let text = text_of(&subject.model.tokenizer, &tokens);
+    Ok(Story { tokens, text })
+}
+
+/// An integer engine's story, over the whole context.
+///
+/// # Errors
+/// A model that the engine cannot run.
+pub fn of_engine(subject: &Subject, kind: EngineKind, context: usize) -> Result<Story, EngineError> {
+    let mut tokens = Vec::new();
+    generate(subject, kind, context, false, |next, _| tokens.push(next))?;
+    let text = text_of(&subject.model.tokenizer, &tokens);
+    Ok(Story { tokens, text })
+}
+
+/// An integer engine's trace over at most `steps` steps, as the machine prints it.
+///
+/// # Errors
+/// A model that the engine cannot run.
+pub fn trace(subject: &Subject, kind: EngineKind, steps: usize) -> Result<Vec<TraceRecord>, EngineError> {
+    let mut records = Vec::new();
+    generate(subject, kind, steps, true, |_, record| records.extend(record))?;
+    Ok(records)
+}
+
+/// Generates with the code that the machine runs.
+fn generate(
+    subject: &Subject,
+    kind: EngineKind,
+    steps: usize,
+    trace: bool,
+    mut each: impl FnMut(u32, Option<TraceRecord>),
+) -> Result<(), EngineError> {
+    let mut engine = subject.engine(kind, subject.weights.shape.seq_len)?;
+    let options = Options { steps, trace, raw_bytes: false };
+    let tokenizer = &subject.model.tokenizer;
+    let mut story = Generator::new(engine.as_mut(), tokenizer, Sampler::greedy(), &[], options);
+    while let Some(step) = story.step()? {
+        each(step.next, step.trace());
+    }
+    Ok(())
+}
+
+/// What tokens print after BOS. The one that ends a story prints nothing.
+pub fn text_of(tokenizer: &Tokenizer, tokens: &[u32]) -> String {
+    let mut bytes = Vec::new();
+    let mut previous = BOS;
+    for &token in tokens.iter().take_while(|&&token| token != BOS && token != EOS) {
+        bytes.extend_from_slice(tokenizer.decode(previous, token, false).bytes());
+        previous = token;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The first position at which two lists differ; none where they are the same.
+pub fn first_difference(a: &[u32], b: &[u32]) -> Option<usize> {
+    let same = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    (same < a.len().max(b.len())).then_some(same)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_difference_is_found() {
+        assert_eq!(first_difference(&[1, 2, 3], &[1, 2, 3]), None);
+        assert_eq!(first_difference(&[1, 2, 3], &[1, 5, 3]), Some(1));
+        assert_eq!(first_difference(&[1, 2, 3], &[1, 2]), Some(2));
+        assert_eq!(first_difference(&[], &[]), None);
+    }
+}

@@ -1,0 +1,159 @@
+//! What the small arithmetic costs: fp32, int8 and the 1356-byte mode read the same text, each
+//! token predicted by all of them from the same tokens before it.
+pub mod greedy;
+pub mod machine;
+pub mod plots;
+pub mod report;
+pub mod subject;
+pub mod text;
+
+use model::{
+    encoder::EncodeError,
+    engine::{Engine, EngineError},
+    host::{
+        fp32::Fp32,
+        score::{Prediction, Summary, read_story, story_tokens},
+    },
+    settings::EngineKind,
+};
+use rayon::prelude::*;
+
+use greedy::Story;
+use subject::Subject;
+
+/// Why engines could not be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum CompareError {
+    /// The model cannot be opened or packed.
+    #[error(transparent)]
+    Subject(#[from] subject::SubjectError),
+    /// There is no text.
+    #[error(transparent)]
+    Text(#[from] text::TextError),
+    /// The text cannot be written in the model's tokens.
+    #[error("the text cannot be encoded: {0}")]
+    Encode(#[from] EncodeError),
+    /// An engine cannot run.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The machine's engine cannot be compared with the host's.
+    #[error(transparent)]
+    Machine(#[from] machine::MachineError),
+    /// The report cannot be written.
+    #[error(transparent)]
+    Report(#[from] report::ReportError),
+    /// Nothing can be predicted.
+    #[error(
+        "no story of the text has more than one token within the model's context of {context}; take another text or model"
+    )]
+    NothingToPredict {
+        /// Tokens that the model's context holds.
+        context: usize,
+    },
+}
+
+/// How one engine did.
+#[derive(Debug)]
+pub struct EngineResult {
+    /// `fp32`, `int8` or `sector`.
+    pub name: &'static str,
+    /// Means over all predictions.
+    pub summary: Summary,
+    /// Every prediction, story by story.
+    pub stories: Vec<Vec<Prediction>>,
+    /// Its own greedy story.
+    pub greedy: Story,
+    /// The first position at which its greedy story differs from fp32's; none for the same story.
+    pub first_divergence: Option<usize>,
+    /// Bytes of its greedy story's text before that position.
+    pub same_text: usize,
+    /// Bytes of the model in this engine's form.
+    pub model_bytes: u64,
+}
+
+/// How all engines did. fp32 comes first.
+#[derive(Debug)]
+pub struct Comparison {
+    /// The model's name.
+    pub model: String,
+    /// Where the text came from, in words.
+    pub text: String,
+    /// Stories read.
+    pub stories: usize,
+    /// Stories that were longer than the context, and cut.
+    pub cut: usize,
+    /// The engines' results.
+    pub engines: Vec<EngineResult>,
+    /// Engines that cannot run this model, and why.
+    pub left_out: Vec<String>,
+}
+
+/// Has every engine read `stories`, in parallel over stories, and tell a greedy story of its own.
+///
+/// # Errors
+/// A text that the tokenizer cannot write, or a model that an engine cannot run.
+pub fn compare(
+    subject: &Subject,
+    text: String,
+    stories: &[String],
+    progress: impl Fn() + Sync,
+) -> Result<Comparison, CompareError> {
+    let context = subject.weights.shape.seq_len;
+    let (kinds, left_out) = subject.engines();
+    let encoder = subject.encoder()?;
+    let tokens: Vec<(Vec<u32>, bool)> =
+        stories.iter().map(|story| story_tokens(&encoder, story, context)).collect::<Result<_, _>>()?;
+    let cut = tokens.iter().filter(|(_, cut)| *cut).count();
+    let read = |(tokens, _): &(Vec<u32>, bool)| -> Result<Vec<Vec<Prediction>>, EngineError> {
+        let mut engines = kinds
+            .iter()
+            .map(|&kind| subject.engine(kind, context))
+            .collect::<Result<Vec<Box<dyn Engine + '_>>, _>>()?;
+        let mut others: Vec<&mut dyn Engine> = Vec::new();
+        for engine in &mut engines {
+            others.push(engine.as_mut());
+        }
+        let readings = read_story(&mut Fp32::new(&subject.weights, context), &mut others, tokens);
+        progress();
+        readings
+    };
+    let readings = tokens.par_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    if readings.iter().all(|story| story[0].is_empty()) {
+        return Err(CompareError::NothingToPredict { context });
+    }
+    let mut own: Vec<Story> = kinds
+        .par_iter()
+        .map(Some)
+        .chain(rayon::iter::once(None))
+        .map(|kind| match kind {
+            Some(&kind) => greedy::of_engine(subject, kind, context),
+            None => greedy::of_fp32(subject, context),
+        })
+        .collect::<Result<_, _>>()?;
+    own.rotate_right(1); // fp32 first, as in the readings
+    let reference = own[0].tokens.clone();
+    let names = std::iter::once("fp32").chain(kinds.iter().map(|&kind| engine_name(kind)));
+    let engines = names.zip(own).enumerate().map(|(at, (name, greedy))| {
+        let stories: Vec<_> = readings.iter().map(|story| story[at].clone()).collect();
+        let first_divergence = greedy::first_difference(&reference, &greedy.tokens);
+        EngineResult {
+            name,
+            summary: Summary::of(stories.iter().flatten()),
+            stories,
+            first_divergence,
+            same_text: greedy.text_before(&subject.model.tokenizer, first_divergence),
+            greedy,
+            model_bytes: subject.bytes(name),
+        }
+    });
+    let engines = engines.collect();
+    Ok(Comparison { model: subject.name.clone(), text, stories: stories.len(), cut, engines, left_out })
+}
+
+/// An engine's name on the command line and in JSON.
+pub const fn engine_name(kind: EngineKind) -> &'static str {
+    match kind {
+        EngineKind::Int8 => "int8",
+        EngineKind::Sector => "sector",
+    }
+}
