@@ -2,7 +2,7 @@
 //!
 //! The residual stream x is Q16.16. Each matrix gets its input as integers of at most 12 bits with
 //! one scale ([`Activations`]); all that is not a matrix is in 32-bit numbers with fraction bits.
-use crate::attention::{Attention, zeroed};
+use crate::attention::{Attention, Place, Projected, zeroed};
 use crate::engine::{Engine, EngineError, check_step};
 use crate::ffn::swiglu;
 use crate::fixed::Scale;
@@ -10,13 +10,14 @@ use crate::matmul::{Activations, Kernel, matmul};
 use crate::norm::{RESIDUAL_BITS, rmsnorm};
 use crate::packed::{Layer, Model};
 use crate::shape::Shape;
+use crate::team::Processors;
 use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 
 /// The engine: a model, its key/value cache and its activations, by llama2.c's names.
 pub struct Int8<'m> {
     model: &'m Model,
-    kernel: Kernel,
+    processors: Processors<'m>,
     attention: Attention,
     /// The residual stream (dim,), Q16.16.
     x: Vec<i32>,
@@ -37,28 +38,37 @@ impl<'m> Int8<'m> {
     pub fn memory(shape: &Shape, context: usize) -> (u64, u64) {
         let longest = shape.dim.max(shape.hidden_dim) as u64;
         let words = 2 * shape.dim + shape.qkv_dim() + 2 * shape.hidden_dim + shape.vocab_size;
-        let scores = 4 * context as u64 + 10 * shape.head_size() as u64;
-        (Attention::cache_bytes(shape, context), 4 * words as u64 + 8 * longest + scores)
+        let work = Attention::work_bytes(shape, context);
+        (Attention::cache_bytes(shape, context), 4 * words as u64 + 8 * longest + work)
     }
 
     /// An engine with an empty cache for `context` positions (at most the shape's `seq_len`).
     pub fn new(model: &'m Model, context: usize, kernel: Kernel) -> Result<Self, EngineError> {
+        Self::on(Processors::one(kernel), model, context)
+    }
+
+    /// [`Int8::new`] on more than one processor.
+    pub fn on(processors: Processors<'m>, model: &'m Model, context: usize) -> Result<Self, EngineError> {
         let shape = &model.shape;
         if context == 0 || context > shape.seq_len {
             return Err(EngineError::Position { pos: context, context: shape.seq_len });
         }
-        Self::allocate(model, context, kernel).map_err(|_| {
+        Self::allocate(processors, model, context).map_err(|_| {
             let (cache, activations) = Self::memory(shape, context);
             EngineError::OutOfMemory { needed: cache + activations }
         })
     }
 
-    fn allocate(model: &'m Model, context: usize, kernel: Kernel) -> Result<Self, TryReserveError> {
+    fn allocate(
+        processors: Processors<'m>,
+        model: &'m Model,
+        context: usize,
+    ) -> Result<Self, TryReserveError> {
         let shape = &model.shape;
         Ok(Self {
             model,
-            kernel,
-            attention: Attention::new(shape, context, kernel)?,
+            processors,
+            attention: Attention::new(shape, context)?,
             x: zeroed(shape.dim)?,
             input: Activations::with_capacity(shape.dim.max(shape.hidden_dim))?,
             xb: zeroed(shape.dim)?,
@@ -70,24 +80,25 @@ impl<'m> Int8<'m> {
 
     /// `x += wo @ attention([wq | wk | wv] @ rmsnorm(x))`
     fn attention_block(&mut self, layer: &Layer, index: usize, pos: usize) {
-        let (tables, rope) = (&self.model.tables, &self.model.rope);
+        let tables = (&self.model.tables, &self.model.rope);
         rmsnorm(&self.x, &layer.rms_att, &mut self.xb, &mut self.input);
-        matmul(self.kernel, &layer.wqkv, &self.input, &mut self.qkv);
+        matmul(self.processors, &layer.wqkv, &self.input, &mut self.qkv);
         let fraction_bits = layer.wqkv.fraction_bits;
-        self.attention.attend(tables, rope, index, pos, &mut self.qkv, fraction_bits, &mut self.xb);
+        let (place, input) = (Place { layer: index, pos }, Projected { qkv: &mut self.qkv, fraction_bits });
+        self.attention.attend(self.processors, tables, place, input, &mut self.xb);
         self.input.quantize(&self.xb, Scale::new(1, -fraction_bits));
-        matmul(self.kernel, &layer.wo, &self.input, &mut self.xb);
+        matmul(self.processors, &layer.wo, &self.input, &mut self.xb);
         add(&mut self.x, &self.xb);
     }
 
     /// `x += w2 @ (silu(w1 @ rmsnorm(x)) · (w3 @ rmsnorm(x)))`
     fn ffn_block(&mut self, layer: &Layer) {
         rmsnorm(&self.x, &layer.rms_ffn, &mut self.xb, &mut self.input);
-        matmul(self.kernel, &layer.w13, &self.input, &mut self.hb);
+        matmul(self.processors, &layer.w13, &self.input, &mut self.hb);
         let (gate, up) = self.hb.split_at_mut(self.model.shape.hidden_dim);
         let fraction_bits = swiglu(&self.model.tables, gate, up, layer.w13.fraction_bits);
         self.input.quantize(gate, Scale::new(1, -fraction_bits));
-        matmul(self.kernel, &layer.w2, &self.input, &mut self.xb);
+        matmul(self.processors, &layer.w2, &self.input, &mut self.xb);
         add(&mut self.x, &self.xb);
     }
 }
@@ -110,7 +121,7 @@ impl Engine for Int8<'_> {
             self.ffn_block(layer);
         }
         rmsnorm(&self.x, &model.rms_final, &mut self.xb, &mut self.input);
-        matmul(self.kernel, &model.classifier, &self.input, &mut self.logits);
+        matmul(self.processors, &model.classifier, &self.input, &mut self.logits);
         Ok(&self.logits)
     }
 }

@@ -14,6 +14,7 @@
 //! | one forward pass: token in, logits out | [`engine`], [`int8`], [`sector`] |
 //! | what the pass is made of | [`norm`], [`matmul`], [`rope`], [`attention`], [`ffn`] |
 //! | the numbers it is made of | [`fixed`] |
+//! | how processors share the work | [`team`] |
 //! | the loop around it: prompt, sampling, text | [`generate`], [`encoder`], [`sampler`] |
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -43,5 +44,6 @@ pub mod settings;
 pub mod shape;
 pub mod source;
 pub mod tables;
+pub mod team;
 pub mod tokenizer;
 pub mod trace;

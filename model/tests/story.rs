@@ -15,6 +15,7 @@ use model::matmul::Kernel;
 use model::packed::{Model, PackedHeader};
 use model::sampler::{Sampler, argmax};
 use model::sector::Sector;
+use model::team::{Processors, Threads};
 use model::tokenizer::BOS;
 use rayon::prelude::*;
 use std::fs::{File, read, read_to_string};
@@ -102,6 +103,11 @@ fn tells_a_story(files: &Files) -> Result<(), Failed> {
     for kernel in Kernel::all() {
         let (_, same) = story(&model, &mut Int8::new(&model, 512, kernel)?, false)?;
         assert_eq!(crcs, same, "{kernel:?} gives the same logits");
+    }
+    for workers in [2, 3, 4] {
+        let processors = Processors { kernel: Kernel::best(), team: &Threads(workers) };
+        let (_, same) = story(&model, &mut Int8::on(processors, &model, 512)?, false)?;
+        assert_eq!(crcs, same, "{workers} processors give the same logits");
     }
     let (short, _) = story(&model, &mut Int8::new(&model, 20, Kernel::best())?, false)?;
     assert!(text.starts_with(&short) && short.len() < text.len(), "a shorter context only ends sooner");

@@ -1,129 +1,60 @@
-//! Attention over the key/value cache.
+//! Attention over the key/value cache: `softmax(q @ kᵀ / sqrt(head_size)) @ v`.
 //!
-//! Keys and values are kept as 12-bit integers with one scale for each layer, key/value head and
-//! position. They lie so that a SIMD kernel needs no sums across a register:
-//!
-//! - keys: groups of 8 positions; in a group, for each pair of a head's values, the 8 positions'
-//!   pairs. So `q · k` of 8 positions are 8 sums side by side.
-//! - values: groups of 2 positions; in a group, for each value of a head, the 2 positions' values.
-//!   So the weighted sums of neighbouring values are side by side.
-use crate::fixed::{Factor, LOG2_E, Requantizer, Scale, absmax};
-use crate::matmul::Kernel;
+//! Each key/value head has its own part of the cache and works on its own ([`head`]), so that
+//! processors can share the heads.
 use crate::rope::Rope;
 use crate::shape::Shape;
 use crate::tables::Tables;
+use crate::team::Processors;
 use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
-use products::{Block, Broadcast, COLUMNS, Pair, columns};
+use head::Head;
 
+mod head;
 mod products;
 
-/// Largest magnitude of a cached key or value: 12 bits with the sign.
-const CACHE_MAX: i32 = 2047;
-/// Largest weight of a position: 15 bits.
-const WEIGHT_MAX: i32 = 32767;
-/// Positions in a group of keys.
-const KEY_GROUP: usize = COLUMNS;
-/// Positions in a group of values.
-const VALUE_GROUP: usize = 2;
-/// Positions whose weighted values are added before the sum is shifted.
-const SEGMENT: usize = 32;
-const _: () = assert!(SEGMENT as i64 * CACHE_MAX as i64 * WEIGHT_MAX as i64 <= i32::MAX as i64);
-/// Fraction bits of scores, in powers of two.
-const SCORE_BITS: i32 = 16;
-
-/// The key/value cache of all layers, and the space one head's attention works in.
+/// The key/value cache, head by head.
 pub struct Attention {
     context: usize,
-    kernel: Kernel,
-    head_size: usize,
-    /// A head's values, with zeros up to whole vectors.
-    value_width: usize,
-    n_kv_heads: usize,
-    /// Query heads to a key/value head.
-    group: usize,
-    keys: Vec<Pair>,
-    values: Vec<Pair>,
-    /// The magnitude that [`CACHE_MAX`] stands for, `[layer][kv head][position]`.
-    key_max: Vec<i32>,
-    value_max: Vec<i32>,
-    query: Vec<Broadcast>,
-    scores: Vec<i32>,
-    /// The weights of a segment's positions.
-    weights: Vec<Broadcast>,
-    totals: Vec<i32>,
-    /// Largest magnitude of a query's integers.
-    query_limit: i32,
-    /// Shift of a segment of weighted values.
-    segment_shift: u32,
-    /// log2(e) / sqrt(head_size) / CACHE_MAX / query_limit.
-    score_scale: Scale,
+    heads: Vec<Head>,
 }
 
-/// The largest magnitude of a query so that its product with a key fits i32.
-const fn query_limit(head_size: usize) -> i32 {
-    let limit = i32::MAX as i64 / (head_size as i64 * CACHE_MAX as i64);
-    if limit < CACHE_MAX as i64 { limit as i32 } else { CACHE_MAX }
-}
-const _: () = assert!(query_limit(512) == CACHE_MAX && query_limit(crate::shape::MAX_LENGTH) >= 3);
-
-/// The shift of each segment so that the total over `context` positions fits i32.
-const fn segment_shift(context: usize) -> u32 {
-    let total = context as i64 * CACHE_MAX as i64 * WEIGHT_MAX as i64;
-    let mut shift = 8;
-    while (total >> shift) + context as i64 > i32::MAX as i64 {
-        shift += 1;
-    }
-    shift
-}
-const _: () = assert!(segment_shift(8192) == 8);
-
-/// Positions of the cache for a context: groups of keys are whole.
-const fn rounded(context: usize) -> usize {
-    context.next_multiple_of(KEY_GROUP)
+/// \[q | k | v\] of a position, as [wq | wk | wv] gave them.
+pub struct Projected<'a> {
+    /// The numbers.
+    pub qkv: &'a mut [i32],
+    /// Their fraction bits.
+    pub fraction_bits: i32,
 }
 
-/// Values of a head in the cache.
-const fn value_width(head_size: usize) -> usize {
-    head_size.next_multiple_of(COLUMNS)
+/// Where in the model and in the story.
+#[derive(Clone, Copy)]
+pub struct Place {
+    /// The layer.
+    pub layer: usize,
+    /// The position.
+    pub pos: usize,
 }
 
 impl Attention {
     /// Bytes of the key/value cache for a context.
     pub fn cache_bytes(shape: &Shape, context: usize) -> u64 {
-        let heads = shape.n_layers as u64 * shape.n_kv_heads as u64 * rounded(context) as u64;
-        let head_size = shape.head_size();
-        heads * (2 * (head_size + value_width(head_size)) as u64 + 2 * 4)
+        shape.n_kv_heads as u64 * Head::cache_bytes(shape, context)
+    }
+
+    /// Bytes that the heads work in.
+    pub fn work_bytes(shape: &Shape, context: usize) -> u64 {
+        shape.n_kv_heads as u64 * Head::work_bytes(shape, context)
     }
 
     /// An empty cache for `context` positions.
-    pub fn new(shape: &Shape, context: usize, kernel: Kernel) -> Result<Self, TryReserveError> {
-        let head_size = shape.head_size();
-        let heads = shape.n_layers * shape.n_kv_heads;
-        let positions = rounded(context);
-        let value_width = value_width(head_size);
-        let query_limit = query_limit(head_size);
-        let root = Scale::new(head_size as u64, 0).rsqrt();
-        let limits = Scale::new(CACHE_MAX as u64 * query_limit as u64, 0);
-        Ok(Self {
-            context,
-            head_size,
-            value_width,
-            kernel,
-            n_kv_heads: shape.n_kv_heads,
-            group: shape.n_heads / shape.n_kv_heads,
-            keys: zeroed(heads * positions * (head_size / 2))?,
-            values: zeroed(heads * positions / VALUE_GROUP * value_width)?,
-            key_max: zeroed(heads * positions)?,
-            value_max: zeroed(heads * positions)?,
-            query: zeroed(head_size / 2)?,
-            scores: zeroed(positions)?,
-            weights: zeroed(SEGMENT / VALUE_GROUP)?,
-            totals: zeroed(value_width)?,
-            query_limit,
-            segment_shift: segment_shift(context),
-            score_scale: LOG2_E.mul(root).div(limits),
-        })
+    pub fn new(shape: &Shape, context: usize) -> Result<Self, TryReserveError> {
+        let mut heads = Vec::new();
+        heads.try_reserve_exact(shape.n_kv_heads)?;
+        for _ in 0..shape.n_kv_heads {
+            heads.push(Head::new(shape, context)?);
+        }
+        Ok(Self { context, heads })
     }
 
     /// Positions that the cache holds.
@@ -131,138 +62,31 @@ impl Attention {
         self.context
     }
 
-    /// `out (dim,) = softmax(q @ kᵀ / sqrt(head_size)) @ v`, head by head, at position `pos`.
-    ///
-    /// `qkv` is the output of \[wq | wk | wv\] with `fraction_bits`; `out` has as many. Queries and
-    /// keys are turned by `rope`; keys and values go into the cache.
-    #[allow(clippy::too_many_arguments)]
+    /// One position's attention in one layer. Queries and keys are turned by `rope`, keys and values
+    /// go into the cache; `out` (dim,) has the fraction bits of `input`.
     pub fn attend(
         &mut self,
-        tables: &Tables,
-        rope: &Rope,
-        layer: usize,
-        pos: usize,
-        qkv: &mut [i32],
-        fraction_bits: i32,
+        processors: Processors,
+        (tables, rope): (&Tables, &Rope),
+        place: Place,
+        input: Projected,
         out: &mut [i32],
     ) {
-        let kv_dim = self.n_kv_heads * self.head_size;
-        let dim = qkv.len() - 2 * kv_dim;
-        rope.rotate(&mut qkv[..dim + kv_dim], pos);
-        let (q, kv) = qkv.split_at(dim);
-        let (k, v) = kv.split_at(kv_dim);
-        for kv_head in 0..self.n_kv_heads {
-            let at = kv_head * self.head_size;
-            let cache = layer * self.n_kv_heads + kv_head;
-            self.store(cache, pos, &k[at..][..self.head_size], &v[at..][..self.head_size]);
-            let group = self.group * self.head_size;
-            let heads = q[kv_head * group..][..group].chunks_exact(self.head_size);
-            let outs = out[kv_head * group..][..group].chunks_exact_mut(self.head_size);
-            for (q, out) in heads.zip(outs) {
-                let max = self.score(cache, pos, q, fraction_bits);
-                let (sum, weight_max) = self.weigh(tables, cache, pos, max);
-                self.mix(cache, pos, sum, weight_max, out);
+        let dim = out.len();
+        let (turned, _) = input.qkv.split_at_mut(dim + (input.qkv.len() - dim) / 2);
+        rope.rotate(turned, place.pos);
+        let (q, kv) = input.qkv.split_at(dim);
+        let (k, v) = kv.split_at(kv.len() / 2);
+        let (group, head_size) = (dim / self.heads.len(), k.len() / self.heads.len());
+        processors.share_out(&mut self.heads, 1, |i, heads| {
+            for head in heads {
+                head.store(place, &k[i * head_size..][..head_size], &v[i * head_size..][..head_size]);
+                let queries = &q[i * group..][..group];
+                head.attend(processors.kernel, tables, place, queries, input.fraction_bits);
             }
-        }
-    }
-
-    /// Puts a head's key and value into the cache.
-    fn store(&mut self, cache: usize, pos: usize, k: &[i32], v: &[i32]) {
-        let first = cache * rounded(self.context);
-        let (k_max, v_max) = (absmax(k), absmax(v));
-        self.key_max[first + pos] = k_max;
-        self.value_max[first + pos] = v_max;
-        let (to_key, to_value) = (Requantizer::new(k_max, CACHE_MAX), Requantizer::new(v_max, CACHE_MAX));
-        let start = self.key_start(cache) + pos / KEY_GROUP * KEY_GROUP * k.len() / 2;
-        let slots = self.keys[start..].chunks_exact_mut(KEY_GROUP);
-        for (slots, k) in slots.zip(k.chunks_exact(2)) {
-            slots[pos % KEY_GROUP] = [to_key.apply(k[0]) as i16, to_key.apply(k[1]) as i16];
-        }
-        let start = self.value_start(cache) + pos / VALUE_GROUP * self.value_width;
-        for (pair, &v) in self.values[start..].iter_mut().zip(v) {
-            pair[pos % VALUE_GROUP] = to_value.apply(v) as i16;
-        }
-    }
-
-    /// Where the keys of a layer's key/value head start.
-    fn key_start(&self, cache: usize) -> usize {
-        cache * rounded(self.context) * self.query.len()
-    }
-
-    /// Where the values of a layer's key/value head start.
-    fn value_start(&self, cache: usize) -> usize {
-        cache * rounded(self.context) / VALUE_GROUP * self.value_width
-    }
-
-    /// Scores of positions 0 to pos, in Q16.16 powers of two; returns the largest.
-    fn score(&mut self, cache: usize, pos: usize, q: &[i32], fraction_bits: i32) -> i32 {
-        let q_max = absmax(q);
-        let to_query = Requantizer::new(q_max, self.query_limit);
-        for (lanes, q) in self.query.iter_mut().zip(q.chunks_exact(2)) {
-            *lanes = [[to_query.apply(q[0]) as i16, to_query.apply(q[1]) as i16]; 4];
-        }
-        // score = sum · key_max · q_max · 2^(-2 · fraction_bits) · score_scale
-        let unit = Scale::new(q_max as u64, SCORE_BITS - 2 * fraction_bits).mul(self.score_scale);
-        let shift = -(unit.exponent + 31);
-        let keys = self.key_start(cache);
-        let maxima = self.key_max[cache * rounded(self.context)..].chunks_exact(KEY_GROUP);
-        let mut max = i32::MIN;
-        let scores = self.scores[..pos + 1].chunks_mut(KEY_GROUP);
-        for (group, (scores, maxima)) in scores.zip(maxima).enumerate() {
-            let start = keys + group * KEY_GROUP * self.query.len();
-            let block = Block { pairs: &self.keys, starts: [start, start + 4], stride: KEY_GROUP };
-            let sums = columns(self.kernel, block, &self.query);
-            for ((score, sum), &key_max) in scores.iter_mut().zip(sums).zip(maxima) {
-                let mantissa = (key_max as u64 * u64::from(unit.mantissa)) >> 31;
-                *score = Factor { mantissa: mantissa as u32, shift }.apply(sum);
-                max = max.max(*score);
-            }
-        }
-        max
-    }
-
-    /// Turns scores into weights, `2^(score - max) · value_max`. Returns the sum of the powers in
-    /// Q2.30, and the largest weight in units of 2^-31.
-    fn weigh(&mut self, tables: &Tables, cache: usize, pos: usize, max: i32) -> (u64, i32) {
-        let start = cache * rounded(self.context);
-        let (mut sum, mut weight_max) = (0, 0);
-        for (score, &value_max) in self.scores[..pos + 1].iter_mut().zip(&self.value_max[start..]) {
-            let power = tables.exp2_minus(max.wrapping_sub(*score) as u32);
-            sum += u64::from(power);
-            *score = ((u64::from(power) * value_max as u64) >> 31) as i32;
-            weight_max = weight_max.max(*score);
-        }
-        (sum, weight_max)
-    }
-
-    /// `out = Σ weight · value / sum`.
-    fn mix(&mut self, cache: usize, pos: usize, sum: u64, weight_max: i32, out: &mut [i32]) {
-        let to_weight = Requantizer::new(weight_max, WEIGHT_MAX);
-        self.totals.fill(0);
-        let (start, width) = (self.value_start(cache), self.value_width);
-        for (segment, scores) in self.scores[..pos + 1].chunks(SEGMENT).enumerate() {
-            for (weights, scores) in self.weights.iter_mut().zip(scores.chunks(VALUE_GROUP)) {
-                let first = to_weight.apply(scores[0]) as i16;
-                let second = scores.get(1).map_or(0, |&score| to_weight.apply(score) as i16);
-                *weights = [[first, second]; 4];
-            }
-            let weights = &self.weights[..scores.len().div_ceil(VALUE_GROUP)];
-            let start = start + segment * SEGMENT / VALUE_GROUP * width;
-            for (part, totals) in self.totals.chunks_exact_mut(COLUMNS).enumerate() {
-                let start = start + part * COLUMNS;
-                let block = Block { pairs: &self.values, starts: [start, start + 4], stride: width };
-                let sums = columns(self.kernel, block, weights);
-                for (total, sum) in totals.iter_mut().zip(sums) {
-                    *total += sum >> self.segment_shift;
-                }
-            }
-        }
-        // weight = integer · weight_max / WEIGHT_MAX · 2^31 / sum; value = integer · max / CACHE_MAX
-        let numerator = Scale::new(weight_max as u64, 31 + self.segment_shift as i32);
-        let limits = Scale::new(CACHE_MAX as u64 * WEIGHT_MAX as u64, 0);
-        let factor = Factor::new(numerator.div(limits.mul(Scale::new(sum, 0))));
-        for (out, &total) in out.iter_mut().zip(&self.totals) {
-            *out = factor.apply(total);
+        });
+        for (out, head) in out.chunks_mut(group).zip(&self.heads) {
+            out.copy_from_slice(head.out());
         }
     }
 }

@@ -7,6 +7,7 @@
 use crate::fixed::Requantizer;
 use crate::fixed::{Factor, Scale, absmax};
 use crate::matrix::{Matrix, TILE_COLS, TILE_ROWS, Tile};
+use crate::team::Processors;
 use alloc::vec::Vec;
 
 mod scalar;
@@ -162,20 +163,20 @@ impl Kernel {
 
 /// `y = W @ x` with `w.fraction_bits` fraction bits, limited to i32. x has `w.cols` values, y
 /// `w.rows`.
-pub fn matmul(kernel: Kernel, w: &Matrix, x: &Activations, y: &mut [i32]) {
+pub fn matmul(processors: Processors, w: &Matrix, x: &Activations, y: &mut [i32]) {
     debug_assert_eq!(y.len(), w.rows);
     debug_assert_eq!(x.lanes.len(), Matrix::tiles_per_block(w.cols));
     // total · row_scale · 2^exponent · x_scale · 2^fraction_bits, with row_scale · x mantissa
     // taken 31 bits down, so that it stays below 2^31.
     let shift = -(w.exponent + x.scale.exponent + w.fraction_bits + 31);
-    let blocks = y.chunks_mut(TILE_ROWS).zip(w.scales.chunks(TILE_ROWS));
-    for ((y, scales), tiles) in blocks.zip(w.tiles.chunks(x.lanes.len().max(1))) {
-        let totals = kernel.block(tiles, &x.lanes);
+    processors.share_out(y, TILE_ROWS, |block, y| {
+        let totals = processors.kernel.block(w.block(block), &x.lanes);
+        let scales = &w.scales[block * TILE_ROWS..];
         for ((y, &scale), &total) in y.iter_mut().zip(scales).zip(&totals) {
             let mantissa = (u64::from(scale) * u64::from(x.scale.mantissa)) >> 31;
             *y = Factor { mantissa: mantissa as u32, shift }.apply(total);
         }
-    }
+    });
 }
 
 #[cfg(test)]

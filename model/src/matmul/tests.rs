@@ -17,7 +17,7 @@ proptest! {
         let mut input = Activations::with_capacity(x.len()).unwrap();
         input.quantize(&x, Scale::new(1, -16));
         let mut y = vec![0; rows.len()];
-        matmul(Kernel::Scalar, &matrix, &input, &mut y);
+        matmul(Processors::one(Kernel::Scalar), &matrix, &input, &mut y);
         for (row, &y) in rows.iter().zip(&y) {
             let exact: f64 = row.iter().zip(&x).map(|(&w, &x)| f64::from(w) * f64::from(x) / 65536.0).sum();
             // Half a step of each weight (1/254) and of each input (15.3 / 4094), added at random.
@@ -37,7 +37,7 @@ proptest! {
         input.quantize(&x, Scale::new(1, -16));
         let results = Kernel::all().into_iter().map(|kernel| {
             let mut y = vec![0; rows.len()];
-            matmul(kernel, &matrix, &input, &mut y);
+            matmul(Processors::one(kernel), &matrix, &input, &mut y);
             y
         });
         let results: Vec<_> = results.collect();
