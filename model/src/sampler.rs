@@ -151,22 +151,22 @@ fn pick(candidates: impl Iterator<Item = Candidate>, place: u64) -> u32 {
 }
 
 /// Bits of a random fraction.
-const COIN_BITS: u32 = 24;
+pub(crate) const COIN_BITS: u32 = 24;
 
 /// xorshift64*, as in llama2.c (Vigna, "An experimental exploration of Marsaglia's xorshift
 /// generators, scrambled").
-struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     /// The generator's state must not be 0, so that seed gets a constant (llama2.c takes the time,
     /// which would not be the same story twice).
-    fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         const FOR_ZERO: u64 = 0x9E37_79B9_7F4A_7C15; // 2^64 / golden ratio
         Self(if seed == 0 { FOR_ZERO } else { seed })
     }
 
     /// A number from 0 to 2^24 - 1.
-    fn coin(&mut self) -> u32 {
+    pub(crate) fn coin(&mut self) -> u32 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;

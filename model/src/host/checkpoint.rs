@@ -1,4 +1,9 @@
-//! Reader of llama2.c checkpoints, version 0: seven i32, then fp32 tensors.
+//! Reader of llama2.c checkpoints of fp32 weights.
+//!
+//! - Version 0: seven i32 (a negative vocabulary means a classifier of its own), then the tensors;
+//!   tables for RoPE stand before the classifier.
+//! - Version 1: "ak42", the version, seven i32, one byte that says whether the classifier is the
+//!   embedding, zeros to 256 bytes, then the tensors, the norms first.
 //!
 //! Tensors are read one at a time from wherever the file keeps them, so that a large checkpoint
 //! needs no more memory than its largest tensor.
@@ -76,7 +81,7 @@ impl Weight {
 }
 
 /// The order of the tensors in a version 0 file; the classifier comes last, where there is one.
-const ORDER_V0: [Weight; 13] = [
+pub(super) const ORDER_V0: [Weight; 13] = [
     Weight::TokenEmbedding,
     Weight::RmsAtt,
     Weight::Wq,
@@ -92,8 +97,27 @@ const ORDER_V0: [Weight; 13] = [
     Weight::FreqSin,
 ];
 
+/// The order of the tensors in a version 1 file; the classifier comes last, where there is one.
+const ORDER_V1: [Weight; 11] = [
+    Weight::RmsAtt,
+    Weight::RmsFfn,
+    Weight::RmsFinal,
+    Weight::TokenEmbedding,
+    Weight::Wq,
+    Weight::Wk,
+    Weight::Wv,
+    Weight::Wo,
+    Weight::W1,
+    Weight::W2,
+    Weight::W3,
+];
+
 /// Bytes of a version 0 header: seven i32.
-const HEADER_V0: u64 = 28;
+const HEADER_V0: usize = 28;
+/// Bytes of a version 1 header.
+const HEADER_V1: usize = 256;
+/// What files of version 1 and later begin with: "ak42", as a little-endian number.
+const MAGIC: i32 = 0x616B_3432;
 
 /// Why a checkpoint cannot be used.
 #[derive(Debug)]
@@ -107,6 +131,8 @@ pub enum CheckpointError {
         /// Its value.
         value: i32,
     },
+    /// A version that is not read.
+    Version(i32),
     /// The shape cannot be run.
     Shape(ShapeError),
     /// The file ends too early.
@@ -145,6 +171,11 @@ impl fmt::Display for CheckpointError {
             Self::Header { name, value } => {
                 write!(f, "this is no llama2.c checkpoint: its {name} would be {value}")
             }
+            Self::Version(version) => write!(
+                f,
+                "the checkpoint has version {version}, only versions 0 and 1 are read; \
+                 export it as fp32 (llama2.c's export.py --version 1)"
+            ),
             Self::Shape(error) => write!(f, "this is no checkpoint that can be run: {error}"),
             Self::Truncated { tensor, expected, found } => write!(
                 f,
@@ -185,17 +216,12 @@ impl<R: Read + Seek> Checkpoint<R> {
     pub fn open(mut reader: R) -> Result<Self, CheckpointError> {
         let found = reader.seek(SeekFrom::End(0))?;
         reader.seek(SeekFrom::Start(0))?;
-        if found < HEADER_V0 {
-            return Err(CheckpointError::Truncated { tensor: "the header", expected: HEADER_V0, found });
-        }
-        let mut header = [0; HEADER_V0 as usize];
-        reader.read_exact(&mut header)?;
-        let shape = shape_of(bytemuck::cast(header))?;
+        let (shape, order, header_bytes) = read_header(&mut reader, found)?;
         shape.check().map_err(CheckpointError::Shape)?;
         let classifier = (!shape.shared_classifier).then_some(Weight::Classifier);
         let mut offsets = Vec::new();
-        let mut expected = HEADER_V0;
-        for weight in ORDER_V0.into_iter().chain(classifier) {
+        let mut expected = header_bytes as u64;
+        for weight in order.iter().copied().chain(classifier) {
             let (times, numbers) = weight.size(&shape);
             offsets.push((weight, expected));
             expected += 4 * times as u64 * numbers as u64;
@@ -235,18 +261,54 @@ impl<R: Read + Seek> Checkpoint<R> {
     }
 }
 
-/// The shape in a version 0 header. A negative vocabulary means a classifier of its own.
-fn shape_of(header: [i32; 7]) -> Result<Shape, CheckpointError> {
-    let [dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, seq_len] = header;
-    let size = |name, value: i32| usize::try_from(value).map_err(|_| CheckpointError::Header { name, value });
+/// The shape, the order of tensors and the length of the header.
+fn read_header<R: Read>(
+    reader: &mut R,
+    found: u64,
+) -> Result<(Shape, &'static [Weight], usize), CheckpointError> {
+    let mut read = |from: usize, to: usize| -> Result<Vec<i32>, CheckpointError> {
+        let mut words = vec![0i32; (to - from) / 4];
+        if found < to as u64 {
+            return Err(CheckpointError::Truncated { tensor: "the header", expected: to as u64, found });
+        }
+        reader.read_exact(bytemuck::cast_slice_mut(&mut words))?;
+        Ok(words)
+    };
+    let start = read(0, HEADER_V0)?;
+    if start[0] != MAGIC {
+        let mut shape = shape_of(&start)?;
+        shape.shared_classifier = start[5] > 0;
+        return Ok((shape, &ORDER_V0, HEADER_V0));
+    }
+    if start[1] != 1 {
+        return Err(CheckpointError::Version(start[1]));
+    }
+    let rest = read(HEADER_V0, HEADER_V1)?;
+    let words = [&start[2..], &rest].concat();
+    if words[5] < 0 {
+        return Err(CheckpointError::Header { name: "vocab_size", value: words[5] });
+    }
+    let mut shape = shape_of(&words)?;
+    shape.shared_classifier = words[7].to_le_bytes()[0] != 0;
+    Ok((shape, &ORDER_V1, HEADER_V1))
+}
+
+/// The seven sizes of a header; the classifier is taken for the embedding.
+fn shape_of(words: &[i32]) -> Result<Shape, CheckpointError> {
+    let size = |i: usize, name| {
+        usize::try_from(words[i]).map_err(|_| CheckpointError::Header { name, value: words[i] })
+    };
     Ok(Shape {
-        dim: size("dim", dim)?,
-        hidden_dim: size("hidden_dim", hidden_dim)?,
-        n_layers: size("n_layers", n_layers)?,
-        n_heads: size("n_heads", n_heads)?,
-        n_kv_heads: size("n_kv_heads", n_kv_heads)?,
-        vocab_size: vocab_size.unsigned_abs() as usize,
-        seq_len: size("seq_len", seq_len)?,
-        shared_classifier: vocab_size > 0,
+        dim: size(0, "dim")?,
+        hidden_dim: size(1, "hidden_dim")?,
+        n_layers: size(2, "n_layers")?,
+        n_heads: size(3, "n_heads")?,
+        n_kv_heads: size(4, "n_kv_heads")?,
+        vocab_size: words[5].unsigned_abs() as usize,
+        seq_len: size(6, "seq_len")?,
+        shared_classifier: true,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,3 +5,4 @@ pub mod pack;
 pub mod quantize;
 pub mod score;
 pub mod sector;
+pub mod synth;

@@ -1,12 +1,15 @@
 //! The weights of the 1356-byte mode, made from a checkpoint as sectorllm's own tools make them.
 use super::checkpoint::{Checkpoint, CheckpointError, Weight};
 use crate::sector::{EXP_ENTRIES, SILU_ENTRIES, SectorWeights};
+use crate::shape::Shape;
 use std::io::{Read, Seek};
 
 /// The bytes of [`SectorWeights`], in the order of its fields. The checkpoint must have the shape
 /// of stories260K.
 pub fn sector_bytes<R: Read + Seek>(checkpoint: &mut Checkpoint<R>) -> Result<Vec<u8>, CheckpointError> {
-    let layers = checkpoint.shape.n_layers;
+    let shape = checkpoint.shape;
+    let layers = shape.n_layers;
+    let has_turns = checkpoint.has(Weight::FreqCos);
     let mut all = |weight| -> Result<Vec<Vec<f32>>, CheckpointError> {
         let times = weight_times(weight, layers);
         (0..times).map(|layer| checkpoint.read(weight, layer)).collect()
@@ -15,7 +18,11 @@ pub fn sector_bytes<R: Read + Seek>(checkpoint: &mut Checkpoint<R>) -> Result<Ve
     for weight in [Weight::TokenEmbedding, Weight::RmsAtt, Weight::RmsFfn, Weight::RmsFinal] {
         words.extend(all(weight)?.concat().into_iter().map(|w| fix(w.into())));
     }
-    let (cos, sin) = (all(Weight::FreqCos)?.concat(), all(Weight::FreqSin)?.concat());
+    let (cos, sin) = if has_turns {
+        (all(Weight::FreqCos)?.concat(), all(Weight::FreqSin)?.concat())
+    } else {
+        turns(&shape)
+    };
     words.extend(cos.iter().zip(&sin).flat_map(|(&cos, &sin)| [fix(cos.into()), fix(sin.into())]));
     words.extend((0..EXP_ENTRIES).map(|i| fix((-(i as f64) / 64.0).exp())));
     words.extend((0..SILU_ENTRIES).map(|i| {
@@ -35,6 +42,16 @@ pub fn sector_bytes<R: Read + Seek>(checkpoint: &mut Checkpoint<R>) -> Result<Ve
     packed.extend(bytemuck::cast_slice(&bytes));
     debug_assert_eq!(packed.len(), SectorWeights::packed_bytes());
     Ok(packed)
+}
+
+/// RoPE's cosines and sines as llama2.c's export calculates them, in fp32: version 1 checkpoints do
+/// not carry them.
+fn turns(shape: &Shape) -> (Vec<f32>, Vec<f32>) {
+    let head_size = shape.head_size();
+    let angle =
+        |pos: usize, pair: usize| pos as f32 * (1.0 / 10_000f32.powf((2 * pair) as f32 / head_size as f32));
+    let angles = (0..shape.seq_len).flat_map(|pos| (0..head_size / 2).map(move |pair| angle(pos, pair)));
+    angles.map(|angle| (angle.cos(), angle.sin())).unzip()
 }
 
 /// How many layers have a weight tensor.
