@@ -6,9 +6,11 @@ use super::{Comparison, EngineResult};
 
 /// Width and height of a plot, in pixels.
 const SIZE: (u32, u32) = (860, 340);
+/// Size of all text in a plot, in pixels.
+const TEXT: (&str, u32) = ("sans-serif", 15);
 /// Positions in a story that one point of a line stands for.
 const POSITIONS: usize = 16;
-/// The histogram's bins: tenths of a power of ten, from 10^-8 to 10^1 nats.
+/// The histogram's bins: so many a power of ten, from 10^-8 to 10^1 nats.
 const BINS_A_DECADE: f64 = 4.0;
 const LOWEST: f64 = -8.0;
 const HIGHEST: f64 = 1.0;
@@ -21,7 +23,7 @@ pub fn color(engine: &str) -> RGBColor {
     match engine {
         "int8" => RGBColor(0, 114, 178),
         "sector" => RGBColor(213, 94, 0),
-        _ => RGBColor(80, 80, 80),
+        _ => RGBColor(150, 150, 150),
     }
 }
 
@@ -34,7 +36,7 @@ type Point = (f64, f64);
 /// An error of the plotting crate.
 pub fn loss_by_position(comparison: &Comparison) -> Result<String, PlotError> {
     let lines: Vec<_> = comparison.engines.iter().map(|engine| (engine.name, by_position(engine))).collect();
-    line_plot("nats a token", &lines)
+    line_plot("nats a token", SeriesLabelPosition::LowerRight, &lines)
 }
 
 /// Mean loss above fp32's over the position in the story.
@@ -47,7 +49,7 @@ pub fn loss_above_fp32(comparison: &Comparison) -> Result<String, PlotError> {
         by_position(engine).into_iter().zip(&reference).map(|(a, b)| (a.0, a.1 - b.1)).collect()
     };
     let lines: Vec<_> = comparison.engines[1..].iter().map(|engine| (engine.name, above(engine))).collect();
-    line_plot("nats a token above fp32", &lines)
+    line_plot("nats a token above fp32", SeriesLabelPosition::UpperLeft, &lines)
 }
 
 /// Mean loss in groups of [`POSITIONS`] positions.
@@ -65,7 +67,11 @@ fn by_position(engine: &EngineResult) -> Vec<Point> {
 }
 
 /// Lines over the position in the story.
-fn line_plot(what: &str, lines: &[(&str, Vec<Point>)]) -> Result<String, PlotError> {
+fn line_plot(
+    what: &str,
+    legend: SeriesLabelPosition,
+    lines: &[(&str, Vec<Point>)],
+) -> Result<String, PlotError> {
     let points = || lines.iter().flat_map(|(_, line)| line);
     let right = points().fold(1.0, |most: f64, point| most.max(point.0));
     let top = points().fold(f64::MIN_POSITIVE, |most, point| most.max(point.1));
@@ -73,17 +79,20 @@ fn line_plot(what: &str, lines: &[(&str, Vec<Point>)]) -> Result<String, PlotErr
     draw(|area| {
         let mut chart = ChartBuilder::on(area)
             .margin(12)
-            .x_label_area_size(36)
-            .y_label_area_size(64)
+            .x_label_area_size(44)
+            .y_label_area_size(72)
             .build_cartesian_2d(0.0..right, bottom * 1.1..top * 1.1)?;
         chart
             .configure_mesh()
             .x_desc("position in the story (tokens)")
             .y_desc(what)
+            .x_label_formatter(&|position| format!("{position:.0}"))
+            .label_style(TEXT)
             .light_line_style(WHITE)
             .draw()?;
         for (name, line) in lines {
-            let style = color(name).stroke_width(2);
+            // fp32 lies below the others, and is wider, so that it shows.
+            let style = color(name).stroke_width(if *name == "fp32" { 5 } else { 2 });
             chart
                 .draw_series(LineSeries::new(line.iter().copied(), style))?
                 .label(*name)
@@ -91,6 +100,8 @@ fn line_plot(what: &str, lines: &[(&str, Vec<Point>)]) -> Result<String, PlotErr
         }
         chart
             .configure_series_labels()
+            .position(legend)
+            .label_font(TEXT)
             .background_style(WHITE.mix(0.8))
             .border_style(BLACK.mix(0.3))
             .draw()?;
@@ -109,14 +120,15 @@ pub fn kl_histogram(comparison: &Comparison) -> Result<String, PlotError> {
     draw(|area| {
         let mut chart = ChartBuilder::on(area)
             .margin(12)
-            .x_label_area_size(36)
-            .y_label_area_size(64)
+            .x_label_area_size(44)
+            .y_label_area_size(72)
             .build_cartesian_2d(LOWEST..HIGHEST, 0.0..top * 1.1)?;
         chart
             .configure_mesh()
             .x_desc("KL divergence from fp32 at one token (nats)")
             .y_desc("% of predictions")
             .x_label_formatter(&|power| format!("1e{power}"))
+            .label_style(TEXT)
             .light_line_style(WHITE)
             .draw()?;
         for (name, bins) in &histograms {
@@ -132,6 +144,8 @@ pub fn kl_histogram(comparison: &Comparison) -> Result<String, PlotError> {
         }
         chart
             .configure_series_labels()
+            .position(SeriesLabelPosition::UpperLeft)
+            .label_font(TEXT)
             .background_style(WHITE.mix(0.8))
             .border_style(BLACK.mix(0.3))
             .draw()?;

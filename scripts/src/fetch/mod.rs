@@ -278,7 +278,7 @@ fn content_length(response: &Response<Body>) -> Option<u64> {
 /// A progress bar on stderr; nothing where that is not a terminal.
 fn progress_bar(name: &'static str, from: u64, total: Option<u64>) -> ProgressBar {
     let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
-    let style = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+    let style = "Fetching {msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
     bar.set_style(ProgressStyle::with_template(style).expect("the template above is right"));
     bar.set_message(name);
     bar.set_position(from);

@@ -1,0 +1,230 @@
+//! The program as a user runs it: what it prints, how it exits, what it leaves behind.
+//!
+//! QEMU is played by a shell script, so these tests need no emulator; the tests package boots real
+//! ones.
+use std::{
+    fs,
+    io::Write,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+
+const CHECKPOINT: &[u8] = include_bytes!("../../model/bedtime260K/bedtime260K.bin");
+const TOKENIZER: &[u8] = include_bytes!("../../model/bedtime260K/bedtime260K.tok.bin");
+
+/// The program, with no models, no cache and no network but what a test gives it.
+struct Unreal {
+    folder: tempfile::TempDir,
+}
+
+impl Unreal {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn file(&self, name: &str, content: &[u8]) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// Puts a shell script in the place of QEMU.
+    fn fake_qemu(&self, script: &str) {
+        fs::create_dir_all(self.path("bin")).unwrap();
+        let path = self.file("bin/qemu-system-x86_64", format!("#!/bin/sh\n{script}\n").as_bytes());
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_unreallm"));
+        command.args(args).current_dir(self.folder.path()).stdin(Stdio::null());
+        command.env_clear().env("HOME", self.folder.path()).env("TMPDIR", self.folder.path());
+        command.env("PATH", format!("{}:/usr/bin:/bin", self.path("bin").display()));
+        command.env("UNREALLM_MIRROR", "http://models.invalid");
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// Runs what must fail with exit code 1 and one sentence, which is returned.
+    fn refused(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(output.stdout.is_empty());
+        stderr.strip_prefix("unreallm: ").expect("errors begin with the program's name").to_owned()
+    }
+}
+
+#[test]
+fn an_image_of_the_built_in_model_is_one_mebibyte_and_can_be_inspected() {
+    let unreal = Unreal::new();
+    let output = unreal.run(&["image", "bedtime260K", "-o", "disk.img", "-i", "One day"]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(fs::metadata(unreal.path("disk.img")).unwrap().len(), 1 << 20);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("boot sector") && text.contains(" of 446 bytes"), "{text}");
+    let output = unreal.run(&["inspect", "disk.img", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["kind"], "image");
+    assert_eq!(json["settings"]["prompt"], "One day");
+    assert_eq!(json["model"]["name"], "bedtime260K");
+}
+
+#[test]
+fn a_floppy_is_exactly_that() {
+    let unreal = Unreal::new();
+    assert!(unreal.run(&["image", "bedtime260K", "--floppy", "-o", "disk.img"]).status.success());
+    assert_eq!(fs::metadata(unreal.path("disk.img")).unwrap().len(), 1_474_560);
+}
+
+#[test]
+fn without_the_default_model_the_built_in_one_is_used_and_that_is_said() {
+    let unreal = Unreal::new();
+    let output = unreal.run(&["image", "-o", "disk.img"]);
+    assert!(output.status.success());
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.starts_with("stories260K is not here, so the built-in bedtime260K"), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1);
+}
+
+#[test]
+fn what_cannot_be_packed_is_one_sentence_and_leaves_no_image() {
+    let unreal = Unreal::new();
+    unreal.file("good.bin", CHECKPOINT);
+    unreal.file("tok512.bin", TOKENIZER);
+    unreal.file("cut.bin", &CHECKPOINT[..1_000_000]);
+    unreal.file("foreign.bin", b"This is a letter to my aunt, and no checkpoint at all.");
+    unreal.file("small.tok.bin", &TOKENIZER[..TOKENIZER.len() - 12]);
+    let mut nan = CHECKPOINT.to_vec();
+    nan[5000..5004].copy_from_slice(&f32::NAN.to_le_bytes());
+    unreal.file("nan.bin", &nan);
+    let cases: [(&[&str], &[&str]); 9] = [
+        (&["nosuch"], &["no nosuch.bin in"]),
+        (&["no/such.bin"], &["there is no file no/such.bin"]),
+        (&["stories15M"], &["cannot be reached", "stories15M.bin"]),
+        (&["cut.bin"], &["cut.bin", "cut short", "1056540", "1000000"]),
+        (&["foreign.bin"], &["foreign.bin", "this is no checkpoint that can be run"]),
+        (&["nan.bin"], &["nan.bin", "NaN"]),
+        (&["good.bin", "-z", "small.tok.bin"], &["small.tok.bin"]),
+        (&["good.bin", "-t", "1000"], &["temperature", "1000", "between 0 and 100"]),
+        (&["good.bin", "-p", "often"], &["topp", "often", "between 0 and 1"]),
+    ];
+    let before = fs::read_dir(unreal.folder.path()).unwrap().count();
+    for (args, parts) in cases {
+        let sentence = unreal.refused(&[&["image", "-o", "disk.img"], args].concat());
+        for part in parts {
+            assert!(sentence.contains(part), "{sentence}");
+        }
+    }
+    let after = fs::read_dir(unreal.folder.path()).unwrap().filter(|entry| {
+        // fetch makes the cache folder
+        entry.as_ref().unwrap().file_name() != ".cache"
+    });
+    assert_eq!(after.count(), before, "a half-written image was left");
+}
+
+#[test]
+fn a_command_line_that_makes_no_sense_is_code_2() {
+    let unreal = Unreal::new();
+    for args in [&["rnu"][..], &["run", "--cpus", "17"], &["run", "--machine", "toaster"], &["image"]] {
+        assert_eq!(unreal.run(args).status.code(), Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn without_qemu_it_says_so() {
+    let unreal = Unreal::new();
+    let output = unreal.command(&["run", "bedtime260K"]).env("PATH", "").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("qemu-system-x86_64 is not in PATH; scripts/run installs it"), "{stderr}");
+}
+
+#[test]
+fn qemus_exit_code_becomes_ours() {
+    let unreal = Unreal::new();
+    for (qemu, ours) in [(33, 0), (35, 3), (0, 0), (1, 4)] {
+        unreal.fake_qemu(&format!("echo told; exit {qemu}"));
+        let output = unreal.run(&["run", "bedtime260K", "--exit"]);
+        assert_eq!(output.status.code(), Some(ours), "{output:?}");
+        assert_eq!(output.stdout, b"told\n");
+    }
+}
+
+#[test]
+fn options_reach_qemus_command_line() {
+    let unreal = Unreal::new();
+    unreal.fake_qemu("echo \"$@\"; exit 33");
+    let args = "run bedtime260K --machine pc --memory 64 --cpus 2 --storage nvme -- -cpu 486";
+    let output = unreal.run(&args.split(' ').collect::<Vec<_>>());
+    let line = String::from_utf8(output.stdout).unwrap();
+    for part in ["-machine pc", "-m 64", "-smp 2", "-accel tcg", "nvme,", "-display none", "-serial stdio"] {
+        assert!(line.contains(part), "{part} is not in {line}");
+    }
+    assert!(line.trim_end().ends_with("-cpu 486"), "{line}");
+}
+
+#[test]
+fn no_emulator_is_left_behind_however_it_ends() {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP, Signal::KILL] {
+        if signal == Signal::KILL && !cfg!(target_os = "linux") {
+            continue; // there is no way to ask for it elsewhere
+        }
+        let unreal = Unreal::new();
+        unreal.fake_qemu("echo $$ > pid.new; mv pid.new pid; exec sleep 100");
+        let mut program = unreal.command(&["run", "bedtime260K"]).stdout(Stdio::null()).spawn().unwrap();
+        let emulator = wait_for(|| read_pid(&unreal.path("pid")));
+        kill_process(Pid::from_child(&program), signal).unwrap();
+        program.wait().unwrap();
+        wait_for(|| test_kill_process(emulator).err());
+    }
+}
+
+#[test]
+fn temporary_images_are_taken_away() {
+    let unreal = Unreal::new();
+    unreal.fake_qemu("exit 33");
+    unreal.run(&["run", "bedtime260K", "--exit"]);
+    let names: Vec<_> =
+        fs::read_dir(unreal.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["bin"]);
+}
+
+#[test]
+fn an_image_cut_short_is_told_by_inspect() {
+    let unreal = Unreal::new();
+    unreal.run(&["image", "bedtime260K", "-o", "disk.img"]);
+    let image = fs::read(unreal.path("disk.img")).unwrap();
+    fs::File::create(unreal.path("cut.img")).unwrap().write_all(&image[..300_000]).unwrap();
+    let sentence = unreal.refused(&["inspect", "cut.img"]);
+    assert!(sentence.starts_with("cut.img is cut short: it has 300000 bytes"), "{sentence}");
+}
+
+fn read_pid(path: &Path) -> Option<Pid> {
+    Pid::from_raw(fs::read_to_string(path).ok()?.trim().parse().ok()?)
+}
+
+/// Waits until something is there, for 10 seconds at most.
+fn wait_for<T>(mut there: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = there() {
+            return found;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(10), "waited in vain");
+        sleep(Duration::from_millis(10));
+    }
+}
