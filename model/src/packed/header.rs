@@ -124,7 +124,11 @@ impl PackedHeader {
                 return Err(PackedError::Directory { entry: i });
             }
         }
-        Ok(Self { shape, name: name.into(), payload_crc: word(bytes, 20), entries })
+        let header = Self { shape, name: name.into(), payload_crc: word(bytes, 20), entries };
+        if header.packed_bytes() != bytes.len() as u64 + u64::from(word(bytes, 24)) {
+            return Err(PackedError::Directory { entry: count });
+        }
+        Ok(header)
     }
 
     /// The header's bytes.

@@ -117,3 +117,6 @@ pub fn fit_name(name: &str) -> String {
     }
     String::from(&name[..end])
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+use super::*;
+use crate::host::checkpoint::Checkpoint;
+use crate::host::pack::pack;
+use crate::host::synth::{parse_shape, write_checkpoint};
+use crate::source::EndOfSource;
+use std::io::Cursor;
+
+/// A small packed model with every kind of tensor but the 1356-byte mode's.
+fn small() -> Vec<u8> {
+    packed("12,20,2,3,1,-30,5")
+}
+
+fn packed(shape: &str) -> Vec<u8> {
+    let shape = parse_shape(shape).unwrap();
+    let mut file = Cursor::new(Vec::new());
+    write_checkpoint(&shape, 1, &mut file).unwrap();
+    let mut checkpoint = Checkpoint::open(file).unwrap();
+    let mut out = Cursor::new(Vec::new());
+    let tokenizer = vec![0; 4 + 8 * shape.vocab_size];
+    pack(&mut checkpoint, &tokenizer, "größer", &mut out, |_, _| {}).unwrap();
+    out.into_inner()
+}
+
+fn load(mut bytes: &[u8]) -> Result<(PackedHeader, Model), PackedError<EndOfSource>> {
+    let header = PackedHeader::read(&mut bytes)?;
+    let model = Model::load(&header, &mut bytes)?;
+    Ok((header, model))
+}
+
+/// Repairs a header's CRC after a change.
+fn with_header_crc(mut bytes: Vec<u8>) -> Vec<u8> {
+    let size = u32::from_le_bytes(bytes[12..16].try_into().unwrap()) as usize;
+    let crc = crate::crc32::crc32(&bytes[20..size]);
+    bytes[16..20].copy_from_slice(&crc.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn what_was_packed_is_loaded() {
+    let bytes = small();
+    let (header, model) = load(&bytes).unwrap();
+    assert_eq!(header.to_bytes(), bytes[..header.to_bytes().len()]);
+    assert_eq!(header.packed_bytes(), bytes.len() as u64);
+    assert_eq!(model.name, "größer");
+    assert_eq!(model.shape, parse_shape("12,20,2,3,1,-30,5").unwrap());
+    assert_eq!(model.layers.len(), 2);
+    assert_eq!(model.tokenizer.vocab_size(), 30);
+    assert!(model.sector.is_none());
+    assert!(load(&packed("64,172,5,8,4,512,512")).unwrap().1.sector.is_some());
+}
+
+#[test]
+fn tensors_stand_one_after_the_other_and_aligned() {
+    let (header, _) = load(&small()).unwrap();
+    let mut end = u64::from(PackedHeader::bytes_for(header.entries.len()));
+    for entry in &header.entries {
+        assert_eq!(u64::from(entry.offset), end);
+        assert_eq!(end % TENSOR_ALIGN, 0);
+        end += entry.padded_bytes();
+    }
+}
+
+#[test]
+fn a_model_cut_anywhere_is_refused() {
+    let bytes = small();
+    for end in 0..bytes.len() {
+        assert!(matches!(load(&bytes[..end]), Err(PackedError::Read(EndOfSource))), "cut at {end}");
+    }
+}
+
+#[test]
+fn every_flipped_bit_is_refused() {
+    let bytes = small();
+    for bit in 0..bytes.len() * 8 {
+        let mut damaged = bytes.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        assert!(load(&damaged).is_err(), "bit {bit}");
+    }
+}
+
+#[test]
+fn a_header_that_lies_with_a_good_crc_is_refused() {
+    let bytes = small();
+    let with = |at: usize, value: u32| {
+        let mut changed = bytes.clone();
+        changed[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        load(&with_header_crc(changed)).map(|_| ()).unwrap_err()
+    };
+    assert!(matches!(with(0, 0), PackedError::Magic));
+    assert!(matches!(with(8, 2), PackedError::Version(2)));
+    assert!(matches!(with(24, 0), PackedError::Directory { .. }), "payload bytes");
+    assert!(matches!(with(28, 0), PackedError::Directory { .. }));
+    assert!(matches!(with(28, u32::MAX), PackedError::Directory { .. }));
+    assert!(matches!(with(36, 21), PackedError::Directory { .. }), "hidden_dim");
+    assert!(matches!(with(32, 0), PackedError::Shape(_)), "dim");
+    assert!(matches!(with(52, u32::MAX), PackedError::Shape(_)), "vocab_size");
+    assert!(matches!(with(64, 0xFFFF_FFFF), PackedError::Name));
+    // Each word of each entry but exponent and fraction bits (3 and 4), which the packer chooses.
+    let entries = load(&bytes).unwrap().0.entries.len();
+    for entry in 0..entries {
+        for word in [0, 1, 2, 5, 6, 7] {
+            let error = with(HEADER_PREFIX + 32 * entry + 4 * word, 0x7777_7777);
+            assert!(matches!(error, PackedError::Directory { .. }), "entry {entry} word {word}: {error}");
+        }
+    }
+    let mut huge = bytes.clone();
+    huge[12..16].copy_from_slice(&u32::MAX.to_le_bytes());
+    assert!(matches!(load(&huge), Err(PackedError::HeaderSize(u32::MAX))));
+}
+
+#[test]
+fn memory_is_the_sum_of_what_is_allocated() {
+    let (header, model) = load(&small()).unwrap();
+    let tiles = |matrix: &crate::matrix::Matrix| 64 * matrix.tiles.len() + 4 * matrix.scales.len();
+    let matrices: usize = model.layers.iter().flat_map(|l| [&l.wqkv, &l.wo, &l.w13, &l.w2]).map(tiles).sum();
+    let memory = header.memory(5);
+    assert!(memory.weights > matrices as u64);
+    assert!(memory.weights < header.packed_bytes() + 4 * 31);
+    // 2 layers, 1 key/value head, 8 positions (5 in whole groups), 4 values of 2 bytes and a scale
+    // for keys and for values
+    assert!(memory.kv_cache >= 2 * 5 * 2 * (2 * 4 + 4), "{}", memory.kv_cache);
+    assert_eq!(memory.total(), memory.weights + memory.kv_cache + memory.activations);
+}
+
+#[test]
+fn names_are_cut_between_characters() {
+    assert_eq!(fit_name("stories260K"), "stories260K");
+    let long = "ü".repeat(40);
+    assert_eq!(fit_name(&long), "ü".repeat(32));
+    assert_eq!(fit_name(&format!("x{long}")).len(), 63);
+}
