@@ -39,6 +39,8 @@ pub enum Command {
     Compare(CompareArgs),
     /// Download a published model into the cache folder, checked by its SHA-256
     Fetch(FetchArgs),
+    /// Write a random checkpoint of any shape: for tests of speed and size, not for reading
+    Synth(SynthArgs),
     /// Say what a checkpoint, a packed model or a disk image holds
     Inspect(InspectArgs),
 }
@@ -187,6 +189,21 @@ pub struct CompareArgs {
 pub struct FetchArgs {
     /// stories260K, stories15M, stories42M or stories110M
     pub name: String,
+}
+
+/// `synth`.
+#[derive(Args, Debug)]
+pub struct SynthArgs {
+    /// 260K, 15M, 42M, 110M or dim,hidden,layers,heads,kv_heads,vocab,seq (a negative vocab: a
+    /// classifier of its own)
+    #[arg(allow_hyphen_values = true)]
+    pub shape: String,
+    /// The checkpoint to write
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// The same seed gives the same weights
+    #[arg(short = 's', long, default_value_t = 1)]
+    pub seed: u64,
 }
 
 /// `inspect`.

@@ -1,9 +1,8 @@
 //! The disk image: boot sector, kernel, settings and packed model, where the disk map says.
 use std::{
-    fs::{File, Permissions},
+    fs::File,
     io::{self, BufWriter, Seek, SeekFrom, Write},
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use stage1::{
@@ -11,7 +10,10 @@ use stage1::{
     partition::{PartitionEntry, SIGNATURE, SIGNATURE_OFFSET, TABLE_OFFSET},
 };
 
-use crate::machine_code::MachineCode;
+use crate::{
+    beside::{Beside, WriteError},
+    machine_code::MachineCode,
+};
 
 /// Bytes of the settings sectors.
 pub const SETTINGS_BYTES: usize = (SETTINGS_SECTORS * SECTOR) as usize;
@@ -52,13 +54,8 @@ pub enum ImageError<E> {
         bytes: u64,
     },
     /// The image could not be written.
-    #[error("{path} cannot be written: {cause}")]
-    Write {
-        /// The image.
-        path: PathBuf,
-        /// Why not.
-        cause: io::Error,
-    },
+    #[error(transparent)]
+    Write(#[from] WriteError),
     /// The model could not be written.
     #[error(transparent)]
     Model(E),
@@ -78,22 +75,14 @@ pub fn write<E>(
     settings: &[u8],
     model: impl FnOnce(&mut BufWriter<&mut File>) -> Result<(), E>,
 ) -> Result<u64, ImageError<E>> {
-    let failed = |cause| ImageError::Write { path: path.into(), cause };
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut beside = tempfile::Builder::new()
-        .prefix(".unreallm-")
-        .permissions(Permissions::from_mode(0o666)) // less the user's umask
-        .tempfile_in(folder)
-        .map_err(failed)?;
-    let mut file = BufWriter::with_capacity(1 << 20, beside.as_file_mut());
-    let bytes = lay_out(&mut file, medium, code, settings, model, failed)?;
-    file.flush().map_err(failed)?;
+    let mut beside = Beside::create(path)?;
+    let failed = beside.failed();
+    let mut file = BufWriter::with_capacity(1 << 20, beside.file());
+    let bytes = lay_out(&mut file, medium, code, settings, model, &failed)?;
+    file.flush().map_err(&failed)?;
     drop(file);
-    beside.as_file().set_len(bytes).map_err(failed)?;
-    beside.persist(path).map_err(|error| failed(error.error))?;
+    beside.file().set_len(bytes).map_err(&failed)?;
+    beside.finish()?;
     Ok(bytes)
 }
 
@@ -105,7 +94,7 @@ fn lay_out<W: Write + Seek, E>(
     code: &MachineCode,
     settings: &[u8],
     model: impl FnOnce(&mut W) -> Result<(), E>,
-    failed: impl Fn(io::Error) -> ImageError<E>,
+    failed: impl Fn(io::Error) -> WriteError,
 ) -> Result<u64, ImageError<E>> {
     if settings.len() > SETTINGS_BYTES {
         return Err(ImageError::Settings { bytes: settings.len() });

@@ -4,6 +4,7 @@ pub mod fetch;
 pub mod image;
 pub mod inspect;
 pub mod run;
+pub mod synth;
 
 use std::path::Path;
 
@@ -40,6 +41,10 @@ pub enum CommandError {
     Fetch(#[from] FetchError),
     #[error(transparent)]
     Compare(#[from] crate::compare::CompareError),
+    #[error(transparent)]
+    Shape(#[from] model::host::synth::ShapeTextError),
+    #[error(transparent)]
+    Write(#[from] crate::beside::WriteError),
     #[error("{name} is not a published model; published are {}", crate::published::names())]
     NotPublished { name: String },
     #[error("no folder for temporary files: {0}")]

@@ -1,13 +1,17 @@
 //! The report: one page that needs no network and no other file.
 use std::{
-    fs, io,
+    fs,
+    io::Write,
     path::{Path, PathBuf},
 };
 
 use plotters::style::RGBColor;
 
 use super::{Comparison, EngineResult, greedy::Story, plots};
-use crate::size::Grouped;
+use crate::{
+    beside::{Beside, WriteError},
+    size::Grouped,
+};
 
 /// Why the report was not written.
 #[derive(Debug, thiserror::Error)]
@@ -16,13 +20,8 @@ pub enum ReportError {
     #[error("a plot cannot be drawn: {0}")]
     Plot(#[from] plots::PlotError),
     /// The page could not be written.
-    #[error("{path} cannot be written: {cause}")]
-    Write {
-        /// The page.
-        path: PathBuf,
-        /// Why not.
-        cause: io::Error,
-    },
+    #[error(transparent)]
+    Write(#[from] WriteError),
 }
 
 /// The page's style: readable on a phone and on paper.
@@ -41,11 +40,10 @@ figure{margin:1.5rem 0}figcaption{color:#555}";
 pub fn write(comparison: &Comparison, folder: &Path) -> Result<PathBuf, ReportError> {
     let path = folder.join("index.html");
     let page = page(comparison)?;
-    let failed = |cause| ReportError::Write { path: path.clone(), cause };
-    fs::create_dir_all(folder).map_err(failed)?;
-    let mut beside = tempfile::Builder::new().prefix(".report-").tempfile_in(folder).map_err(failed)?;
-    io::Write::write_all(&mut beside, page.as_bytes()).map_err(failed)?;
-    beside.persist(&path).map_err(|error| failed(error.error))?;
+    fs::create_dir_all(folder).map_err(|cause| WriteError { path: folder.into(), cause })?;
+    let mut beside = Beside::create(&path)?;
+    beside.file().write_all(page.as_bytes()).map_err(beside.failed())?;
+    beside.finish()?;
     Ok(path)
 }
 
