@@ -39,7 +39,7 @@ impl Beside {
             .prefix(".unreallm-")
             .permissions(Permissions::from_mode(0o666)) // less the user's umask
             .tempfile_in(folder)
-            .map_err(|cause| WriteError { path: path.into(), cause })?;
+            .map_err(|cause| WriteError { path: path.into(), cause: plain(cause) })?;
         Ok(Self { file, path: path.into() })
     }
 
@@ -61,5 +61,13 @@ impl Beside {
     pub fn finish(self) -> Result<(), WriteError> {
         let path = self.path;
         self.file.persist(&path).map(drop).map_err(|error| WriteError { path, cause: error.error })
+    }
+}
+
+/// The system's error without the temporary file's name, which would only puzzle the user.
+fn plain(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::NotFound => io::Error::new(io::ErrorKind::NotFound, "its folder does not exist"),
+        kind => kind.into(),
     }
 }
