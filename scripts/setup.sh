@@ -84,9 +84,10 @@ install() {
     case "$manager" in
         apt-get)
             agree "apt-get update && apt-get install -y --no-install-recommends $packages"
-            as_root env DEBIAN_FRONTEND=noninteractive apt-get -q update >&2 &&
-                as_root env DEBIAN_FRONTEND=noninteractive \
-                    apt-get -q install -y --no-install-recommends $packages >&2
+            as_root env DEBIAN_FRONTEND=noninteractive apt-get -q update >&2 ||
+                say "The package lists could not be updated; trying with those that are here."
+            as_root env DEBIAN_FRONTEND=noninteractive \
+                apt-get -q install -y --no-install-recommends $packages >&2
             ;;
         dnf)
             agree "dnf install -y $packages"
