@@ -8,6 +8,7 @@ use std::io::{Read, Seek};
 const EPSILON: f32 = 1e-5;
 
 /// All weights of a checkpoint, as they are in the file.
+#[derive(Clone)]
 pub struct Weights {
     /// The model's shape.
     pub shape: Shape,
@@ -18,6 +19,7 @@ pub struct Weights {
 }
 
 /// A layer's weights, by llama2.c's names.
+#[derive(Clone)]
 struct LayerWeights {
     rms_att: Vec<f32>,
     wq: Vec<f32>,
@@ -31,6 +33,22 @@ struct LayerWeights {
 }
 
 impl Weights {
+    /// Calls `change` with each kind of matrix, layer by layer, and its number of columns; matrices
+    /// that share their input come together.
+    pub fn change_matrices(&mut self, mut change: impl FnMut(&mut [&mut Vec<f32>], usize)) {
+        let Shape { dim, hidden_dim, .. } = self.shape;
+        change(&mut [&mut self.embedding], dim);
+        for LayerWeights { wq, wk, wv, wo, w1, w2, w3, .. } in &mut self.layers {
+            change(&mut [wq, wk, wv], dim);
+            change(&mut [wo], dim);
+            change(&mut [w1, w3], dim);
+            change(&mut [w2], hidden_dim);
+        }
+        if let Some(classifier) = &mut self.classifier {
+            change(&mut [classifier], dim);
+        }
+    }
+
     /// Reads all tensors of a checkpoint.
     pub fn read<R: Read + Seek>(checkpoint: &mut Checkpoint<R>) -> Result<Self, CheckpointError> {
         let shape = checkpoint.shape;
@@ -61,9 +79,41 @@ impl Weights {
     }
 }
 
+/// Where fewer bits could be used, and are not: the reference calculates exactly. The example
+/// `choices` puts roundings here to measure what each costs.
+pub trait Rounding {
+    /// A vector that goes into a matrix.
+    fn input(&self, _x: &mut [f32]) {}
+
+    /// One head's query, key or value.
+    fn head(&self, _x: &mut [f32]) {}
+
+    /// e^x for x ≤ 0, in the softmax.
+    fn exp(&self, x: f32) -> f32 {
+        x.exp()
+    }
+
+    /// The logistic function, in SiLU.
+    fn sigmoid(&self, x: f32) -> f32 {
+        1.0 / (1.0 + (-x).exp())
+    }
+
+    /// 1 / √x, in RMSNorm.
+    fn rsqrt(&self, x: f32) -> f32 {
+        1.0 / x.sqrt()
+    }
+}
+
+/// No rounding but fp32's own.
+#[derive(Clone, Copy)]
+pub struct Exact;
+
+impl Rounding for Exact {}
+
 /// The reference engine: weights, key/value cache and activations, by llama2.c's names.
-pub struct Fp32<'w> {
+pub struct Fp32<'w, R = Exact> {
     weights: &'w Weights,
+    rounding: R,
     context: usize,
     /// Keys and values, `[layer][position][kv_dim]`.
     key_cache: Vec<f32>,
@@ -81,10 +131,18 @@ pub struct Fp32<'w> {
 impl<'w> Fp32<'w> {
     /// An engine with an empty cache for `context` positions.
     pub fn new(weights: &'w Weights, context: usize) -> Self {
+        Self::with_rounding(weights, context, Exact)
+    }
+}
+
+impl<'w, R: Rounding> Fp32<'w, R> {
+    /// An engine that rounds on its way.
+    pub fn with_rounding(weights: &'w Weights, context: usize, rounding: R) -> Self {
         let shape = &weights.shape;
         let cache = || vec![0.0; shape.n_layers * context * shape.kv_dim()];
         Self {
             weights,
+            rounding,
             context,
             key_cache: cache(),
             value_cache: cache(),
@@ -111,21 +169,23 @@ impl<'w> Fp32<'w> {
         let dim = weights.shape.dim;
         self.x.copy_from_slice(&weights.embedding[token as usize * dim..][..dim]);
         for (index, layer) in weights.layers.iter().enumerate() {
-            rmsnorm(&mut self.xb, &self.x, &layer.rms_att);
+            rmsnorm(&mut self.xb, &self.x, &layer.rms_att, &self.rounding);
             self.attention(layer, index, pos);
+            self.rounding.input(&mut self.xb);
             matmul(&mut self.xb2, &layer.wo, &self.xb);
             add(&mut self.x, &self.xb2);
 
-            rmsnorm(&mut self.xb, &self.x, &layer.rms_ffn);
+            rmsnorm(&mut self.xb, &self.x, &layer.rms_ffn, &self.rounding);
             matmul(&mut self.hb, &layer.w1, &self.xb);
             matmul(&mut self.hb2, &layer.w3, &self.xb);
             for (gate, up) in self.hb.iter_mut().zip(&self.hb2) {
-                *gate *= up / (1.0 + (-*gate).exp());
+                *gate *= up * self.rounding.sigmoid(*gate);
             }
+            self.rounding.input(&mut self.hb);
             matmul(&mut self.xb, &layer.w2, &self.hb);
             add(&mut self.x, &self.xb);
         }
-        rmsnorm(&mut self.xb, &self.x, &weights.rms_final);
+        rmsnorm(&mut self.xb, &self.x, &weights.rms_final, &self.rounding);
         let classifier = weights.classifier.as_ref().unwrap_or(&weights.embedding);
         matmul(&mut self.logits, classifier, &self.xb);
         Ok(&self.logits)
@@ -143,6 +203,9 @@ impl<'w> Fp32<'w> {
         matmul(&mut values[pos * kv_dim..], &layer.wv, &self.xb);
         rope(&mut self.q, pos, head_size);
         rope(&mut keys[pos * kv_dim..], pos, head_size);
+        for heads in [&mut self.q, &mut keys[pos * kv_dim..], &mut values[pos * kv_dim..]] {
+            heads.chunks_exact_mut(head_size).for_each(|head| self.rounding.head(head));
+        }
         let group = shape.n_heads / shape.n_kv_heads;
         let heads = self.q.chunks_exact(head_size).zip(self.xb.chunks_exact_mut(head_size));
         for (head, (q, out)) in heads.enumerate() {
@@ -151,7 +214,7 @@ impl<'w> Fp32<'w> {
             for (att, k) in att.iter_mut().zip(keys.chunks_exact(kv_dim)) {
                 *att = dot(q, &k[at..][..head_size]) / (head_size as f32).sqrt();
             }
-            softmax(att);
+            softmax(att, &self.rounding);
             out.fill(0.0);
             for (&att, v) in att.iter().zip(values.chunks_exact(kv_dim)) {
                 for (out, v) in out.iter_mut().zip(&v[at..][..head_size]) {
@@ -162,12 +225,13 @@ impl<'w> Fp32<'w> {
     }
 }
 
-/// `o = x · weight / sqrt(mean(x²) + ε)`
-fn rmsnorm(o: &mut [f32], x: &[f32], weight: &[f32]) {
-    let scale = 1.0 / (dot(x, x) / x.len() as f32 + EPSILON).sqrt();
+/// `o = x · weight / sqrt(mean(x²) + ε)`, ready for a matrix.
+fn rmsnorm(o: &mut [f32], x: &[f32], weight: &[f32], rounding: &impl Rounding) {
+    let scale = rounding.rsqrt(dot(x, x) / x.len() as f32 + EPSILON);
     for ((o, x), weight) in o.iter_mut().zip(x).zip(weight) {
         *o = weight * (scale * x);
     }
+    rounding.input(o);
 }
 
 /// `W (d, n) @ x (n,) -> y (d,)`
@@ -202,11 +266,11 @@ fn rope(x: &mut [f32], pos: usize, head_size: usize) {
 }
 
 /// `x = e^x / Σ e^x`
-fn softmax(x: &mut [f32]) {
+fn softmax(x: &mut [f32], rounding: &impl Rounding) {
     let max = x.iter().fold(f32::NEG_INFINITY, |max, &x| max.max(x));
     let mut sum = 0.0;
     for x in x.iter_mut() {
-        *x = (*x - max).exp();
+        *x = rounding.exp(*x - max);
         sum += *x;
     }
     for x in x.iter_mut() {
