@@ -22,3 +22,32 @@ fn silu(tables: &Tables, x: i32, fraction_bits: i32) -> i32 {
     let sigmoid = if x < 0 { (1 << TABLE_BITS) - positive } else { positive };
     ((i64::from(x) * i64::from(sigmoid)) >> TABLE_BITS) as i32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::pack::{exp2_table, sigmoid_table};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn swiglu_is_near_the_real_one(
+            gate in prop::collection::vec(-20.0f64..20.0, 1..50), up in -1000.0f64..1000.0, bits in 8i32..20
+        ) {
+            let tables = Tables { exp2: exp2_table(), sigmoid: sigmoid_table() };
+            let unit = 2f64.powi(-bits);
+            let fixed = |x: f64| (x / unit) as i32;
+            let mut h: Vec<i32> = gate.iter().map(|&x| fixed(x)).collect();
+            let up = vec![fixed(up); h.len()];
+            let gate = h.clone();
+            let result_bits = swiglu(&tables, &mut h, &up, bits);
+            for ((&gate, &up), &h) in gate.iter().zip(&up).zip(&h) {
+                let (gate, up) = (f64::from(gate) * unit, f64::from(up) * unit);
+                let exact = gate / (1.0 + (-gate).exp()) * up;
+                let got = f64::from(h) * 2f64.powi(-result_bits);
+                let bound = up.abs() * (gate.abs() * 2f64.powi(-15) + unit) + 2f64.powi(-result_bits);
+                prop_assert!((got - exact).abs() <= bound, "{got} {exact}");
+            }
+        }
+    }
+}

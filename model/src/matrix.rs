@@ -82,3 +82,24 @@ impl Matrix {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::host::quantize::quantize_matrix;
+
+    #[test]
+    fn a_gathered_row_is_the_row_that_was_quantized() {
+        for cols in [4, 6, 7, 33] {
+            let weights: Vec<f32> = (0..20 * cols).map(|i| ((i * 37 % 101) as f32 - 50.0) / 25.0).collect();
+            let matrix = quantize_matrix(&[&weights], cols, 16);
+            let mut row = vec![0; cols];
+            for r in 0..20 {
+                matrix.gather_row(r, 16, &mut row);
+                for (got, weight) in row.iter().zip(&weights[r * cols..]) {
+                    // Half a step of the row's 127.
+                    assert!((*got as f32 / 65536.0 - weight).abs() <= 2.0 / 127.0 / 2.0 + 1e-4);
+                }
+            }
+        }
+    }
+}

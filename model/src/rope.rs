@@ -33,3 +33,34 @@ fn rotated(a: i32, p: i32, b: i32, q: i32) -> i32 {
     let sum = i64::from(a) * i64::from(p) + i64::from(b) * i64::from(q);
     crate::fixed::saturate((sum + (1 << (ROPE_BITS - 1))) >> ROPE_BITS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::pack::rope_table;
+
+    #[test]
+    fn pairs_are_turned_as_in_llama2c() {
+        let rope = Rope { turns: rope_table(100, 8), pairs: 4 };
+        let x: Vec<i32> = (0..16).map(|i| (i - 7) * 100_000).collect();
+        for pos in [0, 1, 99] {
+            let mut turned = x.clone();
+            rope.rotate(&mut turned, pos);
+            for (i, pair) in turned.chunks_exact(2).enumerate() {
+                let angle = pos as f64 / 10_000f64.powf((2 * i % 8) as f64 / 8.0);
+                let (a, b) = (f64::from(x[2 * i]), f64::from(x[2 * i + 1]));
+                let exact = [a * angle.cos() - b * angle.sin(), a * angle.sin() + b * angle.cos()];
+                assert!((f64::from(pair[0]) - exact[0]).abs() < 0.51, "{pair:?} {exact:?}");
+                assert!((f64::from(pair[1]) - exact[1]).abs() < 0.51, "{pair:?} {exact:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_values_are_limited() {
+        let rope = Rope { turns: rope_table(2, 2), pairs: 1 };
+        let mut x = [i32::MAX, i32::MAX];
+        rope.rotate(&mut x, 1);
+        assert_eq!(x[1], i32::MAX);
+    }
+}

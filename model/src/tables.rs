@@ -62,3 +62,47 @@ impl Tables {
         interpolate(&self.sigmoid, x, X_BITS - SIGMOID_POINT_BITS)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::pack::{exp2_table, sigmoid_table};
+    use proptest::prelude::*;
+
+    fn tables() -> Tables {
+        Tables { exp2: exp2_table(), sigmoid: sigmoid_table() }
+    }
+
+    fn real(entry: u32) -> f64 {
+        f64::from(entry) / f64::from(1 << TABLE_BITS)
+    }
+
+    proptest! {
+        #[test]
+        fn exp2_is_libms_to_2_to_the_minus_20(x in 0u32..40 << X_BITS) {
+            let exact = (-f64::from(x) / 65536.0).exp2();
+            let got = real(tables().exp2_minus(x));
+            // Relative error down to where the result has few bits left.
+            prop_assert!((got - exact).abs() < exact * 2f64.powi(-20) + 2f64.powi(-29), "{got} {exact}");
+        }
+
+        #[test]
+        fn sigmoid_is_libms_to_2_to_the_minus_16(x in 0u32..40 << X_BITS) {
+            let exact = 1.0 / (1.0 + (-f64::from(x) / 65536.0).exp());
+            let got = real(tables().sigmoid(x));
+            prop_assert!((got - exact).abs() < 2f64.powi(-16), "{got} {exact}");
+        }
+    }
+
+    #[test]
+    fn tables_are_monotone_and_their_ends_are_right() {
+        let tables = tables();
+        let falling: Vec<_> = (0..4 << X_BITS).step_by(37).map(|x| tables.exp2_minus(x)).collect();
+        assert!(falling.is_sorted_by(|a, b| a >= b));
+        let rising: Vec<_> = (0..20 << X_BITS).step_by(91).map(|x| tables.sigmoid(x)).collect();
+        assert!(rising.is_sorted());
+        assert_eq!((tables.exp2_minus(0), tables.exp2_minus(1 << X_BITS)), (1 << 30, 1 << 29));
+        assert_eq!((tables.exp2_minus(u32::MAX), tables.sigmoid(u32::MAX)), (0, 1 << 30));
+        assert_eq!(tables.sigmoid(0), 1 << 29);
+    }
+}

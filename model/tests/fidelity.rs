@@ -1,6 +1,6 @@
 //! int8 against fp32 over many small random shapes: no shape may be an outlier.
 use model::engine::Engine;
-use model::host::checkpoint::Checkpoint;
+use model::host::checkpoint::{Checkpoint, ORDER_V0, Weight};
 use model::host::fp32::{Fp32, Weights};
 use model::host::pack::pack;
 use model::host::synth::write_checkpoint;
@@ -48,18 +48,63 @@ fn random_shape(seed: u64) -> Shape {
     shape
 }
 
-/// Distance of int8's logits from fp32's, as a share of fp32's spread, over a whole context.
-fn relative_error(shape: &Shape, seed: u64) -> f64 {
-    let mut file = Cursor::new(Vec::new());
-    write_checkpoint(shape, seed, &mut file).unwrap();
-    let mut checkpoint = Checkpoint::open(file).unwrap();
+/// Both sides of a checkpoint.
+fn load(file: Vec<u8>) -> (Weights, Model) {
+    let mut checkpoint = Checkpoint::open(Cursor::new(file)).unwrap();
     let weights = Weights::read(&mut checkpoint).unwrap();
     let mut packed = Cursor::new(Vec::new());
-    pack(&mut checkpoint, &tokenizer(shape.vocab_size), "random", &mut packed, |_, _| {}).unwrap();
+    pack(&mut checkpoint, &tokenizer(weights.shape.vocab_size), "random", &mut packed, |_, _| {}).unwrap();
     let packed = packed.into_inner();
     let mut source = &packed[..];
     let header = PackedHeader::read(&mut source).unwrap();
-    let model = Model::load(&header, &mut source).unwrap();
+    (weights, Model::load(&header, &mut source).unwrap())
+}
+
+/// Multiplies a tensor of a version 0 checkpoint by a number, in all layers.
+fn multiply(file: &mut [u8], shape: &Shape, weight: Weight, factor: f32) {
+    let mut at = 28; // the header
+    for other in ORDER_V0 {
+        let (times, numbers) = other.size(shape);
+        let end = at + 4 * times * numbers;
+        if other == weight {
+            for number in file[at..end].as_chunks_mut::<4>().0 {
+                *number = (f32::from_le_bytes(*number) * factor).to_le_bytes();
+            }
+        }
+        at = end;
+    }
+}
+
+/// The logits' bits of a few positions.
+fn int8_logits(file: Vec<u8>) -> Vec<i32> {
+    let (_, model) = load(file);
+    let mut int8 = Int8::new(&model, model.shape.seq_len, Kernel::best()).unwrap();
+    (0..8).flat_map(|pos| int8.forward(pos as u32 + 3, pos).unwrap().to_vec()).collect()
+}
+
+#[test]
+fn the_size_of_weights_does_not_matter_where_a_norm_makes_up_for_it() {
+    let shape = Shape { vocab_size: 300, seq_len: 8, ..Shape::STORIES260K };
+    let mut file = Vec::new();
+    write_checkpoint(&shape, 5, &mut file).unwrap();
+    let logits = int8_logits(file.clone());
+    for factor in [2f32.powi(-40), 2f32.powi(40)] {
+        let mut scaled = file.clone();
+        for weight in [Weight::Wq, Weight::Wk, Weight::Wv, Weight::W1, Weight::W3] {
+            multiply(&mut scaled, &shape, weight, factor);
+        }
+        for weight in [Weight::RmsAtt, Weight::RmsFfn] {
+            multiply(&mut scaled, &shape, weight, 1.0 / factor);
+        }
+        assert_eq!(int8_logits(scaled), logits, "weights times {factor}, gains divided by it");
+    }
+}
+
+/// Distance of int8's logits from fp32's, as a share of fp32's spread, over a whole context.
+fn relative_error(shape: &Shape, seed: u64) -> f64 {
+    let mut file = Vec::new();
+    write_checkpoint(shape, seed, &mut file).unwrap();
+    let (weights, model) = load(file);
     let mut fp32 = Fp32::new(&weights, shape.seq_len);
     let mut int8 = Int8::new(&model, shape.seq_len, Kernel::best()).unwrap();
     let (mut error, mut power) = (0.0, 0.0);

@@ -81,7 +81,7 @@ impl Weight {
 }
 
 /// The order of the tensors in a version 0 file; the classifier comes last, where there is one.
-pub(super) const ORDER_V0: [Weight; 13] = [
+pub const ORDER_V0: [Weight; 13] = [
     Weight::TokenEmbedding,
     Weight::RmsAtt,
     Weight::Wq,
