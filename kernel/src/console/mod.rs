@@ -6,12 +6,13 @@ pub mod cp437;
 pub mod screen;
 #[cfg(target_os = "none")]
 pub mod serial;
+pub mod utf8;
 #[cfg(target_os = "none")]
 pub mod vga;
 
 #[cfg(target_os = "none")]
 mod both {
-    use super::{cp437::Decoder, screen::Screen, serial::Serial, vga::Vga};
+    use super::{cp437::from_char, screen::Screen, serial::Serial, utf8::Decoder, vga::Vga};
     use core::fmt;
     use spinning_top::Spinlock;
 
@@ -46,7 +47,7 @@ mod both {
             }
             for &byte in bytes {
                 let Self { screen, vga, decoder, .. } = self;
-                decoder.decode(byte, |character| screen.write(vga, character));
+                decoder.decode(byte, |character| screen.write(vga, from_char(character)));
             }
             self.screen.show_cursor(&mut self.vga);
         }

@@ -1,13 +1,20 @@
 //! A text screen: what it shows, apart from the hardware that shows it.
+//!
+//! Words wrap at the edge: a word that does not fit moves to the next row. The last row is not part
+//! of the text; it holds a line of status.
 
 /// Columns of text mode 3.
 pub const COLUMNS: usize = 80;
 /// Rows of text mode 3.
 pub const ROWS: usize = 25;
+/// Rows of text: all but the status line.
+pub const TEXT_ROWS: usize = ROWS - 1;
 /// Distance of tab stops.
 const TAB: usize = 8;
 /// Light grey on black, in a cell's high byte.
 pub const PLAIN: u16 = 0x0700;
+/// Black on light grey.
+const REVERSE: u16 = 0x7000;
 /// An empty cell.
 const BLANK: u16 = PLAIN | b' ' as u16;
 
@@ -22,52 +29,95 @@ pub trait Display {
 /// The cells and the cursor. All is kept here as well: reading video memory is slow.
 pub struct Screen {
     cells: [u16; COLUMNS * ROWS],
-    cursor: usize,
+    row: usize,
+    /// [`COLUMNS`] when the row is full: the next character decides what goes to the next row.
+    column: usize,
+    /// A blank came after the row was full: the word before it stays where it is.
+    blank_at_edge: bool,
 }
 
 impl Screen {
     /// Blank, the cursor in the first cell.
     pub const fn new() -> Self {
-        Self { cells: [0; COLUMNS * ROWS], cursor: 0 }
+        Self { cells: [0; COLUMNS * ROWS], row: 0, column: 0, blank_at_edge: false }
     }
 
     /// Blanks the screen.
     pub fn clear(&mut self, display: &mut impl Display) {
-        self.cells = [BLANK; COLUMNS * ROWS];
-        self.cursor = 0;
+        *self = Self { cells: [BLANK; COLUMNS * ROWS], ..Self::new() };
         display.show(0, &self.cells);
     }
 
     /// Writes one character of the display's code page. Line feed, carriage return, tab and
-    /// backspace move the cursor; the last line scrolls.
+    /// backspace move the cursor; the last row of the text scrolls.
     pub fn write(&mut self, display: &mut impl Display, character: u8) {
-        let column = self.cursor % COLUMNS;
         match character {
-            b'\n' => self.cursor += COLUMNS - column,
-            b'\r' => self.cursor -= column,
-            b'\t' => self.cursor += TAB - column % TAB,
-            b'\x08' => self.cursor -= usize::from(column > 0),
-            _ => {
-                self.cells[self.cursor] = PLAIN | u16::from(character);
-                display.show(self.cursor, &self.cells[self.cursor..=self.cursor]);
-                self.cursor += 1;
-            }
+            b'\n' => self.new_line(display),
+            b'\r' => self.column = 0,
+            b'\t' if self.column + TAB > COLUMNS - COLUMNS % TAB => self.new_line(display),
+            b'\t' => self.column += TAB - self.column % TAB,
+            b'\x08' => self.column -= usize::from(self.column > 0),
+            b' ' if self.column == COLUMNS => return self.blank_at_edge = true,
+            _ => self.put(display, character),
         }
-        if self.cursor >= self.cells.len() {
-            self.scroll(display);
-        }
+        self.blank_at_edge = false;
     }
 
-    fn scroll(&mut self, display: &mut impl Display) {
-        self.cells.copy_within(COLUMNS.., 0);
-        self.cells[COLUMNS * (ROWS - 1)..].fill(BLANK);
-        self.cursor -= COLUMNS;
-        display.show(0, &self.cells);
+    fn put(&mut self, display: &mut impl Display, character: u8) {
+        if self.column == COLUMNS {
+            self.wrap(display);
+        }
+        let cell = self.row * COLUMNS + self.column;
+        self.cells[cell] = PLAIN | u16::from(character);
+        display.show(cell, &self.cells[cell..=cell]);
+        self.column += 1;
+    }
+
+    /// Goes to the next row and takes the unfinished word along, if it began in this row.
+    fn wrap(&mut self, display: &mut impl Display) {
+        let row = self.row * COLUMNS;
+        let end = row + COLUMNS;
+        let blank = self.cells[row..end].iter().rposition(|&cell| cell == BLANK);
+        let start = match blank {
+            Some(blank) if !self.blank_at_edge => row + blank + 1,
+            _ => end,
+        };
+        let mut word = [BLANK; COLUMNS];
+        let length = end - start;
+        word[..length].copy_from_slice(&self.cells[start..end]);
+        self.cells[start..end].fill(BLANK);
+        display.show(start, &self.cells[start..end]);
+        self.new_line(display);
+        let next = self.row * COLUMNS;
+        self.cells[next..next + length].copy_from_slice(&word[..length]);
+        display.show(next, &word[..length]);
+        self.column = length;
+    }
+
+    fn new_line(&mut self, display: &mut impl Display) {
+        self.column = 0;
+        if self.row + 1 < TEXT_ROWS {
+            self.row += 1;
+            return;
+        }
+        let text = &mut self.cells[..COLUMNS * TEXT_ROWS];
+        text.copy_within(COLUMNS.., 0);
+        text[COLUMNS * (TEXT_ROWS - 1)..].fill(BLANK);
+        display.show(0, text);
+    }
+
+    /// Shows the status line, of the display's code page: what fits, and blanks.
+    pub fn set_status(&mut self, display: &mut impl Display, text: impl Iterator<Item = u8>) {
+        let status = &mut self.cells[COLUMNS * TEXT_ROWS..];
+        for (cell, character) in status.iter_mut().zip(text.chain(core::iter::repeat(b' '))) {
+            *cell = REVERSE | u16::from(character);
+        }
+        display.show(COLUMNS * TEXT_ROWS, status);
     }
 
     /// Shows the cursor where the next character will go.
     pub fn show_cursor(&self, display: &mut impl Display) {
-        display.place_cursor(self.cursor);
+        display.place_cursor(self.row * COLUMNS + self.column.min(COLUMNS - 1));
     }
 }
 
@@ -110,9 +160,11 @@ mod tests {
         let mut glass = Glass { cells: [0; COLUMNS * ROWS], cursor: 0 };
         let mut screen = Screen::new();
         screen.clear(&mut glass);
+        screen.set_status(&mut glass, "idle".bytes());
         text.iter().for_each(|&character| screen.write(&mut glass, character));
         screen.show_cursor(&mut glass);
         assert_eq!(glass.cells, screen.cells);
+        assert_eq!(glass.row(TEXT_ROWS), "idle");
         glass
     }
 
@@ -125,32 +177,82 @@ mod tests {
     }
 
     #[test]
-    fn a_full_row_goes_on_in_the_next() {
+    fn a_word_longer_than_a_row_is_cut() {
         let glass = after(&[b'a'; COLUMNS + 1]);
+        assert_eq!(glass.row(0).len(), COLUMNS);
         assert_eq!(glass.row(1), "a");
         assert_eq!(glass.cursor, COLUMNS + 1);
     }
 
     #[test]
-    fn the_last_row_scrolls() {
+    fn a_word_that_does_not_fit_moves_down() {
+        let mut text = [b'x'; COLUMNS - 3].to_vec();
+        text.extend(b" wood");
+        let glass = after(&text);
+        assert_eq!(glass.row(0).len(), COLUMNS - 3);
+        assert_eq!(glass.row(1), "wood");
+        assert_eq!(glass.cursor, COLUMNS + 4);
+    }
+
+    #[test]
+    fn a_word_that_just_fits_stays() {
+        let mut text = [b'x'; COLUMNS - 5].to_vec();
+        text.extend(b" wood");
+        assert_eq!(after(&text).row(0).len(), COLUMNS);
+        assert_eq!(after(&text).cursor, COLUMNS - 1, "the cursor waits in the last cell");
+        text.extend(b" next");
+        assert_eq!(after(&text).row(0).len(), COLUMNS);
+        assert_eq!(after(&text).row(1), "next", "the blank between them is at the edge");
+    }
+
+    #[test]
+    fn a_full_row_and_a_line_feed_are_one_line_end() {
+        let mut text = [b'x'; COLUMNS].to_vec();
+        text.extend(b"\nnext");
+        assert_eq!(after(&text).row(1), "next");
+    }
+
+    #[test]
+    fn every_word_is_whole_and_in_order_however_the_rows_end() {
+        let words: String = (0..150).map(|n| "w".repeat(n % 11 + 1) + " ").collect();
+        let glass = after(words.as_bytes());
+        let shown: String = (0..TEXT_ROWS).map(|row| glass.row(row) + " ").collect();
+        let both = shown.split_whitespace().zip(words.split_whitespace());
+        assert_eq!(both.filter(|(shown, word)| shown == word).count(), 150);
+    }
+
+    #[test]
+    fn the_last_row_of_the_text_scrolls() {
         let mut text = String::new();
         for line in 0..30 {
             text += &std::format!("line {line}\n");
         }
         let glass = after(text.as_bytes());
-        assert_eq!(glass.row(0), "line 6");
-        assert_eq!(glass.row(23), "line 29");
-        assert_eq!(glass.row(24), "");
-        assert_eq!(glass.cursor, COLUMNS * (ROWS - 1));
+        assert_eq!(glass.row(0), "line 7");
+        assert_eq!(glass.row(22), "line 29");
+        assert_eq!(glass.row(23), "");
+        assert_eq!(glass.cursor, COLUMNS * (TEXT_ROWS - 1));
     }
 
     #[test]
-    fn the_last_cell_and_a_last_tab_scroll_too() {
-        let mut text = std::vec![b'\n'; ROWS - 1];
-        text.extend([b'x'; COLUMNS - 1]);
+    fn wrapping_and_the_last_tab_scroll_too() {
+        let mut text = std::vec![b'\n'; TEXT_ROWS - 1];
+        text.extend([b'x'; COLUMNS - 3]);
+        text.extend(b" wood");
+        assert_eq!(after(&text).row(22).len(), COLUMNS - 3);
+        assert_eq!(after(&text).row(23), "wood");
+        text.truncate(TEXT_ROWS - 1 + COLUMNS - 3);
         text.push(b'\t');
-        let glass = after(&text);
-        assert_eq!(glass.row(23).len(), COLUMNS - 1);
-        assert_eq!(glass.cursor, COLUMNS * (ROWS - 1));
+        assert_eq!(after(&text).row(22).len(), COLUMNS - 3);
+        assert_eq!(after(&text).cursor, COLUMNS * (TEXT_ROWS - 1));
+    }
+
+    #[test]
+    fn a_long_status_is_cut() {
+        let mut glass = after(b"");
+        let mut screen = Screen::new();
+        screen.set_status(&mut glass, core::iter::repeat_n(b's', 100));
+        assert_eq!(glass.row(TEXT_ROWS).len(), COLUMNS);
+        assert_eq!(glass.cells[COLUMNS * TEXT_ROWS], REVERSE | u16::from(b's'));
     }
 }
