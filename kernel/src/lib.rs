@@ -4,8 +4,11 @@
 //! portable logic that the host tests.
 #![no_std]
 
+extern crate alloc;
+
 pub mod console;
 pub mod e820;
+pub mod prompt;
 
 #[cfg(target_os = "none")]
 pub mod a20;
