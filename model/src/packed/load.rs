@@ -5,11 +5,11 @@ use crate::attention::zeroed;
 use crate::crc32::Crc32;
 use crate::matrix::{Matrix, TILE_ROWS};
 use crate::norm::Gain;
-use crate::rope::Rope;
+use crate::rope::{ROPE_BITS, Rope};
 use crate::sector::SectorWeights;
 use crate::shape::Shape;
 use crate::source::Source;
-use crate::tables::Tables;
+use crate::tables::{TABLE_BITS, Tables};
 use crate::tokenizer::Tokenizer;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -90,7 +90,34 @@ impl Model {
         }
         let tokenizer = tokenizer.map_err(PackedError::Tokenizer)?;
         let name = header.name.clone();
-        Ok(Self { shape, name, tokenizer, tables, rope, embedding, layers, rms_final, classifier, sector })
+        let model =
+            Self { shape, name, tokenizer, tables, rope, embedding, layers, rms_final, classifier, sector };
+        match model.number_out_of_range() {
+            Some(kind) => Err(PackedError::Number(kind)),
+            None => Ok(model),
+        }
+    }
+
+    /// A tensor with a number that the engine's arithmetic does not expect. Weights and gains may be
+    /// anything.
+    fn number_out_of_range(&self) -> Option<Kind> {
+        let above_one = |table: &[u32]| table.iter().any(|&entry| entry > 1 << TABLE_BITS);
+        let scales = |matrix: &Matrix| matrix.scales.iter().any(|&scale| scale > i32::MAX as u32);
+        let in_layers = |matrix: fn(&Layer) -> &Matrix| self.layers.iter().any(|layer| scales(matrix(layer)));
+        let mut turns = self.rope.turns.as_flattened().iter();
+        [
+            (Kind::Exp2, above_one(&self.tables.exp2)),
+            (Kind::Sigmoid, above_one(&self.tables.sigmoid)),
+            (Kind::Rope, turns.any(|turn| turn.unsigned_abs() > 1 << ROPE_BITS)),
+            (Kind::Embedding, scales(self.embedding())),
+            (Kind::Wqkv, in_layers(|layer| &layer.wqkv)),
+            (Kind::Wo, in_layers(|layer| &layer.wo)),
+            (Kind::W13, in_layers(|layer| &layer.w13)),
+            (Kind::W2, in_layers(|layer| &layer.w2)),
+            (Kind::Classifier, scales(&self.classifier)),
+        ]
+        .into_iter()
+        .find_map(|(kind, bad)| bad.then_some(kind))
     }
 }
 
