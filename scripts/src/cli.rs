@@ -41,6 +41,8 @@ pub enum Command {
     Fetch(FetchArgs),
     /// Write a random checkpoint of any shape: for tests of speed and size, not for reading
     Synth(SynthArgs),
+    /// Write a web page that boots models in an emulated PC, in the browser
+    Web(WebArgs),
     /// Say what a checkpoint, a packed model or a disk image holds
     Inspect(InspectArgs),
 }
@@ -204,6 +206,29 @@ pub struct SynthArgs {
     /// The same seed gives the same weights
     #[arg(short = 's', long, default_value_t = 1)]
     pub seed: u64,
+}
+
+/// `web`.
+#[derive(Args, Debug)]
+pub struct WebArgs {
+    /// The models that the page offers: names or checkpoints; the first one boots by itself
+    #[arg(default_value = crate::models::DEFAULT, value_name = "MODEL")]
+    pub models: Vec<String>,
+    /// The tokenizer, where it is not found beside the model
+    #[arg(short = 'z', long, value_name = "FILE")]
+    pub tokenizer: Option<PathBuf>,
+    /// The folder to write the page into
+    #[arg(short, long, value_name = "DIR", required_unless_present = "serve")]
+    pub output: Option<PathBuf>,
+    /// Show the page on this computer
+    #[arg(long)]
+    pub serve: bool,
+    /// Where --serve listens
+    #[arg(long, default_value_t = 8086)]
+    pub port: u16,
+    /// The folder with SeaBIOS's bios.bin and vgabios-stdvga.bin [default: where packages put them]
+    #[arg(long, value_name = "DIR")]
+    pub bios: Option<PathBuf>,
 }
 
 /// `inspect`.

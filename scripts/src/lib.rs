@@ -18,3 +18,4 @@ pub mod models;
 pub mod packing;
 pub mod published;
 pub mod size;
+pub mod web;

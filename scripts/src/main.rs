@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use unreallm::{
     cli::{Cli, Command},
-    commands::{compare, fetch, image, inspect, run, synth},
+    commands::{compare, fetch, image, inspect, run, synth, web},
     emulator::Outcome,
 };
 
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         Command::Fetch(args) => fetch::fetch(&args).map(|()| ExitCode::SUCCESS),
         Command::Compare(args) => compare::compare(&args).map(|()| ExitCode::SUCCESS),
         Command::Synth(args) => synth::synth(&args).map(|()| ExitCode::SUCCESS),
+        Command::Web(args) => web::web(&args).map(|()| ExitCode::SUCCESS),
         Command::Inspect(args) => inspect::inspect(&args).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {

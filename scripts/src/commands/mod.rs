@@ -5,6 +5,7 @@ pub mod image;
 pub mod inspect;
 pub mod run;
 pub mod synth;
+pub mod web;
 
 use std::path::Path;
 
@@ -45,6 +46,8 @@ pub enum CommandError {
     Shape(#[from] model::host::synth::ShapeTextError),
     #[error(transparent)]
     Write(#[from] crate::beside::WriteError),
+    #[error(transparent)]
+    Web(#[from] crate::web::WebError),
     #[error("{name} is not a published model; published are {}", crate::published::names())]
     NotPublished { name: String },
     #[error("no folder for temporary files: {0}")]

@@ -1,0 +1,46 @@
+//! `cargo unreal web`: the page that boots the model in a browser.
+use std::path::Path;
+
+use super::{CommandError, open_model};
+use crate::{
+    cli::{ModelArgs, WebArgs},
+    size::Bytes,
+    web::{WebError, folder::Page, images, serve::Server},
+};
+
+/// Writes the page, shows it on this computer, or both.
+pub fn web(args: &WebArgs) -> Result<(), CommandError> {
+    if let Some(folder) = &args.output {
+        write(args, folder)?;
+        println!(
+            "Put {} on any static host, or see it here: cargo unreal web -o {0} --serve",
+            folder.display()
+        );
+        return if args.serve { serve(folder, args.port) } else { Ok(()) };
+    }
+    let passing = tempfile::Builder::new().prefix("unreallm-").tempdir().map_err(CommandError::Temporary)?;
+    let folder = passing.path().join("page");
+    write(args, &folder)?;
+    serve(&folder, args.port)
+}
+
+/// Writes the page with its models.
+pub fn write(args: &WebArgs, folder: &Path) -> Result<(), CommandError> {
+    let mut page = Page::begin(folder, args.bios.as_deref(), |line| eprintln!("{line}"))?;
+    for model in &args.models {
+        let named = ModelArgs { model: model.clone(), tokenizer: args.tokenizer.clone() };
+        let model = images::write(&mut open_model(&named)?, page.path())?;
+        println!("{}: {}", model.name, model.about);
+        page.add(model)?;
+    }
+    let bytes = page.put()?;
+    println!("{}: {}", folder.display(), Bytes(bytes));
+    Ok(())
+}
+
+fn serve(folder: &Path, port: u16) -> Result<(), CommandError> {
+    let server = Server::open(folder, port)?;
+    println!("The page is at {} (Ctrl-C ends it)", server.url());
+    server.run();
+    Err(WebError::Port { port, cause: "the server has stopped".into() }.into())
+}
