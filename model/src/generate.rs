@@ -1,16 +1,17 @@
 //! The loop around the engine, as in llama2.c: first the prompt's tokens, then sampled ones, until
 //! the story ends. The machine and the host run this same code, so their traces can be compared.
 use crate::engine::{Engine, EngineError};
-use crate::sampler::Sampler;
+use crate::sampler::{Sample, Sampler};
 use crate::tokenizer::{BOS, Piece, Tokenizer};
 use crate::trace::{TraceRecord, logits_crc};
 use alloc::vec::Vec;
 
-/// A story in the making.
-pub struct Generator<'a> {
+/// A story in the making. A machine that only decodes greedily leaves the rest of the sampler out by
+/// the type of its sampler.
+pub struct Generator<'a, S = Sampler<'a>> {
     engine: &'a mut dyn Engine,
     tokenizer: &'a Tokenizer,
-    sampler: Sampler<'a>,
+    sampler: S,
     options: Options,
     /// Begins with BOS.
     prompt: Vec<u32>,
@@ -54,12 +55,12 @@ impl Step<'_> {
     }
 }
 
-impl<'a> Generator<'a> {
+impl<'a, S: Sample> Generator<'a, S> {
     /// A story that begins with `prompt`: tokens without the leading BOS, empty for none.
     pub fn new(
         engine: &'a mut dyn Engine,
         tokenizer: &'a Tokenizer,
-        sampler: Sampler<'a>,
+        sampler: S,
         prompt: &[u32],
         options: Options,
     ) -> Self {

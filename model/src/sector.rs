@@ -294,8 +294,7 @@ fn softmax(att: &mut [i32], exp: &[i32]) {
         sum = sum.wrapping_add(*att as u32);
     }
     for att in att.iter_mut() {
-        // The sum is never 0 but for a table that no packer wrote.
-        *att = ((u64::from(*att as u32) << 16) / u64::from(sum.max(1))) as i32;
+        *att = ((u64::from(*att as u32) << 16) / u64::from(sum)) as i32;
     }
 }
 

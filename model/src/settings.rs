@@ -143,8 +143,11 @@ impl Settings {
         let body = core::str::from_utf8(body).map_err(|_| SettingsError::NotSettings)?;
         let mut settings = Self::default();
         let mut seen: Vec<&str> = Vec::new();
-        for line in body.lines() {
-            let (key, value) = line.split_once('=').unwrap_or((line, ""));
+        let mut rest = body;
+        while !rest.is_empty() {
+            let (line, after) = split_at_byte(rest, b'\n');
+            rest = after;
+            let (key, value) = split_at_byte(line, b'=');
             if seen.contains(&key) {
                 return Err(SettingsError::Twice(key.to_owned()));
             }
@@ -156,41 +159,43 @@ impl Settings {
 
     /// Sets one key to a value given as text.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), SettingsError> {
-        let bad = |wanted| SettingsError::BadValue { key: key.to_owned(), value: value.to_owned(), wanted };
-        let flag = || match value {
-            "0" => Ok(false),
-            "1" => Ok(true),
-            _ => Err(bad("0 or 1")),
-        };
+        match self.assign(key, value) {
+            Ok(Some(())) => Ok(()),
+            Ok(None) => Err(SettingsError::UnknownKey(key.to_owned())),
+            Err(wanted) => {
+                Err(SettingsError::BadValue { key: key.to_owned(), value: value.to_owned(), wanted })
+            }
+        }
+    }
+
+    /// `None` for an unknown key; the error is what would be right.
+    fn assign(&mut self, key: &str, value: &str) -> Result<Option<()>, &'static str> {
         match key {
-            "prompt" => self.prompt = unescape(value).ok_or_else(|| bad("text with \\n, \\r and \\\\"))?,
-            "steps" => self.steps = value.parse().map_err(|_| bad("a number of tokens, 0 for the most"))?,
+            "prompt" => self.prompt = unescape(value).ok_or("text with \\n, \\r and \\\\")?,
+            "steps" => self.steps = parse_u32(value).ok_or("a number of tokens, 0 for the most")?,
             "temperature" => {
                 let temperature = parse_decimal(value).filter(|&t| t <= MAX_TEMPERATURE);
-                self.temperature = temperature.ok_or_else(|| bad("between 0 and 100"))?;
+                self.temperature = temperature.ok_or("between 0 and 100")?;
             }
-            "topp" => {
-                let topp = parse_decimal(value).filter(|&p| p <= ONE);
-                self.topp = topp.ok_or_else(|| bad("between 0 and 1"))?;
-            }
-            "seed" => self.seed = value.parse().map_err(|_| bad("a number below 2^64"))?,
+            "topp" => self.topp = parse_decimal(value).filter(|&p| p <= ONE).ok_or("between 0 and 1")?,
+            "seed" => self.seed = value.parse().map_err(|_| "a number below 2^64")?,
             "engine" => {
                 self.engine = match value {
                     "int8" => EngineKind::Int8,
                     "sector" => EngineKind::Sector,
-                    _ => return Err(bad("int8 or sector")),
+                    _ => return Err("int8 or sector"),
                 }
             }
             "cpus" => {
-                let cpus = value.parse().ok().filter(|n| (1..=MAX_CPUS).contains(n));
-                self.cpus = cpus.ok_or_else(|| bad("between 1 and 16"))?;
+                let cpus = parse_u32(value).filter(|n| (1..=MAX_CPUS).contains(n));
+                self.cpus = cpus.ok_or("between 1 and 16")?;
             }
-            "exit" => self.exit = flag()?,
-            "trace" => self.trace = flag()?,
-            "raw_bytes" => self.raw_bytes = flag()?,
-            _ => return Err(SettingsError::UnknownKey(key.to_owned())),
+            "exit" => self.exit = flag(value)?,
+            "trace" => self.trace = flag(value)?,
+            "raw_bytes" => self.raw_bytes = flag(value)?,
+            _ => return Ok(None),
         }
-        Ok(())
+        Ok(Some(()))
     }
 
     /// The settings sectors: [`SETTINGS_BYTES`] bytes. Fails if the prompt is too long for them.
@@ -229,14 +234,39 @@ impl Settings {
     }
 }
 
+/// The text before and after the first `separator`, an ASCII character; all of it and nothing where
+/// there is none. The standard library's searchers are ten times this code.
+#[inline(never)]
+fn split_at_byte(text: &str, separator: u8) -> (&str, &str) {
+    match text.bytes().position(|byte| byte == separator) {
+        // Never empty here, but an index would bring the code of its panic along.
+        Some(at) => (text.get(..at).unwrap_or(""), text.get(at + 1..).unwrap_or("")),
+        None => (text, ""),
+    }
+}
+
+fn flag(value: &str) -> Result<bool, &'static str> {
+    match value {
+        "0" => Ok(false),
+        "1" => Ok(true),
+        _ => Err("0 or 1"),
+    }
+}
+
+/// One copy of the number parser is enough.
+#[inline(never)]
+fn parse_u32(text: &str) -> Option<u32> {
+    text.parse().ok()
+}
+
 /// Reads decimal text as Q16.16, rounded to the nearest; `None` for anything else and from 32768 on.
 pub fn parse_decimal(text: &str) -> Option<u32> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let (whole, fraction) = split_at_byte(text, b'.');
     let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
     if (whole.is_empty() && fraction.is_empty()) || !digits(whole) || !digits(fraction) {
         return None;
     }
-    let whole: u32 = if whole.is_empty() { 0 } else { whole.parse().ok().filter(|&w| w < 32768)? };
+    let whole: u32 = if whole.is_empty() { 0 } else { parse_u32(whole).filter(|&w| w < 32768)? };
     let (mut numerator, mut denominator) = (0u64, 1u64);
     for digit in fraction.bytes().take(9) {
         numerator = numerator * 10 + u64::from(digit - b'0');

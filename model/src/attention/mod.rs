@@ -1,6 +1,6 @@
 //! Attention over the key/value cache: `softmax(q @ kᵀ / sqrt(head_size)) @ v`.
 //!
-//! Each key/value head has its own part of the cache and works on its own (`head`), so that
+//! Each key/value head has its own part of the cache and works on its own ([`head`]), so that
 //! processors can share the heads.
 use crate::rope::Rope;
 use crate::shape::Shape;

@@ -1,7 +1,6 @@
 //! The header: magic, CRCs, shape, name, tensor directory.
 use super::layout::{Entry, Kind, TENSOR_ALIGN, layout};
 use super::{Memory, PackedError};
-use crate::attention::zeroed;
 use crate::crc32::Crc32;
 use crate::int8::Int8;
 use crate::shape::Shape;
@@ -66,7 +65,7 @@ impl PackedHeader {
 
     /// Reads and checks a header; the source is then at the first tensor.
     pub fn read<S: Source>(source: &mut S) -> Result<Self, PackedError<S::Error>> {
-        let mut bytes = zeroed::<u8>(HEADER_PREFIX).map_err(|_| PackedError::HeaderMemory)?;
+        let mut bytes = alloc::vec![0; HEADER_PREFIX];
         source.read(&mut bytes).map_err(PackedError::Read)?;
         if bytes[..8] != MAGIC {
             return Err(PackedError::Magic);
@@ -79,8 +78,6 @@ impl PackedHeader {
         if !(HEADER_PREFIX..=MAX_HEADER).contains(&(size as usize)) {
             return Err(PackedError::HeaderSize(size));
         }
-        let more = size as usize - HEADER_PREFIX;
-        bytes.try_reserve_exact(more).map_err(|_| PackedError::HeaderMemory)?;
         bytes.resize(size as usize, 0);
         source.read(&mut bytes[HEADER_PREFIX..]).map_err(PackedError::Read)?;
         let expected = word(&bytes, 16);

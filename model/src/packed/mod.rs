@@ -65,10 +65,6 @@ pub enum PackedError<E> {
     },
     /// The tokenizer is damaged or of another model.
     Tokenizer(TokenizerError),
-    /// A number that no packer writes, although the CRC is right.
-    Number(Kind),
-    /// No memory for the header.
-    HeaderMemory,
     /// No memory for a tensor.
     OutOfMemory {
         /// The tensor.
@@ -104,11 +100,6 @@ impl<E: fmt::Display> fmt::Display for PackedError<E> {
                 )
             }
             Self::Tokenizer(error) => write!(f, "{error}"),
-            Self::Number(kind) => {
-                write!(f, "the packed model's {} holds a number out of range, ", kind.name())?;
-                f.write_str("pack the checkpoint again")
-            }
-            Self::HeaderMemory => f.write_str("there is no memory for the packed model's header"),
             Self::OutOfMemory { kind, bytes } => {
                 write!(f, "there is no memory for the {} of {bytes} bytes", kind.name())
             }
