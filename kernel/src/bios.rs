@@ -42,6 +42,7 @@ pub struct Registers {
 
 impl Registers {
     /// All zero but EAX.
+    #[inline(never)]
     pub const fn new(eax: u32) -> Self {
         let flags = Flags::empty();
         Self { edi: 0, esi: 0, ebp: 0, unused_esp: 0, ebx: 0, edx: 0, ecx: 0, eax, es: 0, flags }

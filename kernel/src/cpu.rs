@@ -5,7 +5,7 @@ use crate::unreal;
 use bitflags::bitflags;
 use core::arch::asm;
 use core::arch::x86::__cpuid;
-use core::fmt;
+use core::fmt::{self, Write};
 use x86_64::registers::control::{Cr0Flags, Cr4Flags};
 
 /// EFLAGS bit that can be changed if there is a CPUID instruction.
@@ -46,9 +46,11 @@ pub struct Name {
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text =
-            core::str::from_utf8(&self.bytes[..self.len]).unwrap_or("CPU with a name that is not text");
-        f.write_str(text.trim_matches([' ', '\0']))
+        let letters = self.bytes[..self.len].iter().map(|&byte| char::from(byte));
+        letters.skip_while(|&letter| letter == ' ').try_for_each(|letter| match letter {
+            '\0' => Ok(()), // a short brand string is filled up with these
+            letter => f.write_char(letter),
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 //! otherwise; into the bounce buffer below 1 MB, from where the caller copies.
 use crate::bios::{self, Registers};
 use crate::far;
+use crate::sector_source::SectorDisk;
 use bitflags::bitflags;
 use core::fmt;
 use stage1::disk_address::{DiskAddressPacket, Geometry};
@@ -111,6 +112,8 @@ fn status_name(status: u8) -> &'static str {
 pub struct Disk {
     drive: u8,
     addressing: Addressing,
+    /// Bytes in the bounce buffer.
+    fetched: usize,
 }
 
 impl Disk {
@@ -125,33 +128,17 @@ impl Disk {
             && ask.ebx & 0xFFFF == EXTENSIONS_ANSWER
             && extensions.contains(Extensions::PACKET_ACCESS)
         {
-            return Ok(Self { drive, addressing: Addressing::Extended });
+            return Ok(Self { drive, addressing: Addressing::Extended, fetched: 0 });
         }
         let mut shape = registers(GEOMETRY, drive);
         // SAFETY: the same. ES:DI = 0:0 guards against BIOS bugs, says Ralf Brown's list.
         unsafe { bios::call(0x13, &mut shape) };
         match Geometry::from_registers(shape.ecx as u16, shape.edx as u16) {
-            Some(geometry) if !shape.carry() => Ok(Self { drive, addressing: Addressing::Chs(geometry) }),
+            Some(geometry) if !shape.carry() => {
+                Ok(Self { drive, addressing: Addressing::Chs(geometry), fetched: 0 })
+            }
             _ => Err(DiskError::NoGeometry { drive }),
         }
-    }
-
-    /// Reads up to `sectors` sectors from `lba` on; at least one, no more than one call can. What was
-    /// read stays in the bounce buffer until the next call.
-    pub fn read(&mut self, lba: u32, sectors: u32) -> Result<&[u8], DiskError> {
-        let sectors = match self.addressing {
-            Addressing::Extended => sectors.min(MAX_SECTORS),
-            Addressing::Chs(geometry) if lba >= geometry.reaches() => {
-                return Err(DiskError::BeyondChs { lba });
-            }
-            // 63 sectors a track fit the bounce buffer.
-            Addressing::Chs(geometry) => sectors.min(geometry.left_in_track(lba)),
-        };
-        self.retry(lba, sectors)?;
-        let bytes = (sectors * SECTOR) as usize;
-        // SAFETY: the bounce buffer is memory of ours that only `attempt` lets the BIOS write, and
-        // that takes `&mut self`. Its bytes were just read.
-        Ok(unsafe { core::slice::from_raw_parts(far::pointer(BOUNCE.start), bytes) })
     }
 
     fn retry(&mut self, lba: u32, sectors: u32) -> Result<(), DiskError> {
@@ -189,6 +176,30 @@ impl Disk {
         // the packet: DS is 0 and the stack lies below 64 KB.
         unsafe { bios::call(0x13, &mut call) };
         if call.carry() { Err((call.eax >> 8) as u8) } else { Ok(()) }
+    }
+}
+
+impl SectorDisk for Disk {
+    type Error = DiskError;
+
+    fn fetch(&mut self, lba: u32, sectors: u32) -> Result<u32, DiskError> {
+        let sectors = match self.addressing {
+            Addressing::Extended => sectors.min(MAX_SECTORS),
+            Addressing::Chs(geometry) if lba >= geometry.reaches() => {
+                return Err(DiskError::BeyondChs { lba });
+            }
+            // 63 sectors a track fit the bounce buffer.
+            Addressing::Chs(geometry) => sectors.min(geometry.left_in_track(lba)),
+        };
+        self.retry(lba, sectors)?;
+        self.fetched = (sectors * SECTOR) as usize;
+        Ok(sectors)
+    }
+
+    fn fetched(&self) -> &[u8] {
+        // SAFETY: the bounce buffer is memory of ours that only `attempt` lets the BIOS write, and
+        // that takes `&mut self`. `fetched` is at most its size.
+        unsafe { core::slice::from_raw_parts(far::pointer(BOUNCE.start), self.fetched) }
     }
 }
 

@@ -24,6 +24,7 @@ global_asm!(
     "movl $__stack_top, %esp",
     "calll {enter}",
     "movzbl %dl, %edx",
+    "subl $12, %esp", // the stack is aligned to 16 at each call
     "pushl %edx",
     "calll {main}",
     enter = sym unreal::enter_at_boot,

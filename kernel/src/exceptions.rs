@@ -77,6 +77,7 @@ global_asm!(
     "movzwl %bx, %ebx",
     "movzwl %cx, %ecx",
     "movzwl %ax, %eax",
+    "subl $4, %esp", // the stack is aligned to 16 at each call
     "pushl %ebx",
     "pushl %ecx",
     "pushl %eax",

@@ -1,7 +1,7 @@
 //! The kernel's check of itself: its CRC, before anything else is trusted.
 use crate::far;
 use core::fmt;
-use crc::{CRC_32_ISO_HDLC, Crc, Table};
+use model::crc32::Crc32;
 use stage1::kernel_header::{KernelHeader, MAGIC};
 use stage1::low_memory::{KERNEL_CODE, KERNEL_DATA};
 
@@ -35,17 +35,16 @@ impl fmt::Display for Damaged {
 /// What the data segment held before the first line of Rust could change it must be checked first:
 /// called before anything writes to a static that is not in bss.
 pub fn check() -> Result<(), Damaged> {
-    const CRC: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
     let bytes = (KERNEL_CODE.end - KERNEL_DATA.start) as usize;
     // SAFETY: the kernel's file, as it was loaded. It is only read, and by value: nothing else runs.
     let file: &[u8] = unsafe { core::slice::from_raw_parts(far::pointer(KERNEL_DATA.start), bytes) };
     let header = KernelHeader::read(file).filter(|header| header.magic == MAGIC).ok_or(Damaged::Header)?;
     let ranges = header.crc_ranges().ok_or(Damaged::Header)?;
-    let mut digest = CRC.digest();
+    let mut digest = Crc32::new();
     for range in ranges {
         digest.update(&file[range]);
     }
-    match digest.finalize() {
+    match digest.finish() {
         found if found == header.crc => Ok(()),
         found => Err(Damaged::Crc { expected: header.crc, found }),
     }

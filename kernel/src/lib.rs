@@ -8,7 +8,9 @@ extern crate alloc;
 
 pub mod console;
 pub mod e820;
+pub mod memory_plan;
 pub mod prompt;
+pub mod sector_source;
 
 #[cfg(target_os = "none")]
 pub mod a20;
@@ -33,6 +35,8 @@ pub mod heap;
 #[cfg(target_os = "none")]
 pub mod integrity;
 #[cfg(target_os = "none")]
+pub mod loading;
+#[cfg(target_os = "none")]
 pub mod memory;
 #[cfg(target_os = "none")]
 mod panic;
@@ -44,5 +48,7 @@ pub mod power;
 pub mod refusal;
 #[cfg(target_os = "none")]
 pub mod stack_guard;
+#[cfg(target_os = "none")]
+pub mod story;
 #[cfg(target_os = "none")]
 pub mod unreal;

@@ -21,7 +21,7 @@ pub fn map() -> MemoryMap {
         // SAFETY: ES:DI is `entry`: ES is 0 and the stack lies below 64 KB. ECX is its size.
         unsafe { bios::call(0x15, &mut registers) };
         // Some BIOSes set carry together with the last entry, so that one is not taken then.
-        if registers.carry() || registers.eax != SMAP || !map.push(entry) || registers.ebx == 0 {
+        if registers.carry() || registers.eax != SMAP || !map.push(&entry) || registers.ebx == 0 {
             return map;
         }
         continuation = registers.ebx;

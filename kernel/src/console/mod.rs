@@ -19,6 +19,7 @@ mod both {
     /// Both consoles.
     pub struct Console {
         is_set_up: bool,
+        is_screen_off: bool,
         vga: Vga,
         screen: Screen,
         decoder: Decoder,
@@ -27,6 +28,7 @@ mod both {
 
     static CONSOLE: Spinlock<Console> = Spinlock::new(Console {
         is_set_up: false,
+        is_screen_off: false,
         vga: Vga,
         screen: Screen::new(),
         decoder: Decoder::new(),
@@ -36,14 +38,9 @@ mod both {
     impl Console {
         /// Writes UTF-8, which may begin or end inside a character, to both consoles.
         pub fn write_bytes(&mut self, bytes: &[u8]) {
-            for line in bytes.split_inclusive(|&byte| byte == b'\n') {
-                match line.strip_suffix(b"\n") {
-                    Some(text) => {
-                        self.serial.send(text);
-                        self.serial.send(b"\r\n");
-                    }
-                    None => self.serial.send(line),
-                }
+            self.serial.send_text(bytes);
+            if self.is_screen_off {
+                return;
             }
             for &byte in bytes {
                 let Self { screen, vga, decoder, .. } = self;
@@ -52,9 +49,11 @@ mod both {
             self.screen.show_cursor(&mut self.vga);
         }
 
-        /// Writes to the serial port only.
-        pub fn write_serial(&mut self, bytes: &[u8]) {
-            self.serial.send(bytes);
+        /// Lets `work` write to the serial port alone.
+        pub fn serial_only(&mut self, work: impl FnOnce(&mut Self)) {
+            self.is_screen_off = true;
+            work(self);
+            self.is_screen_off = false;
         }
     }
 
@@ -89,6 +88,7 @@ mod both {
         if !with(|console| console.is_set_up) {
             init();
         }
+        with(|console| console.is_screen_off = false);
     }
 }
 

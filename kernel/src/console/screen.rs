@@ -50,6 +50,7 @@ impl Screen {
 
     /// Writes one character of the display's code page. Line feed, carriage return, tab and
     /// backspace move the cursor; the last row of the text scrolls.
+    #[inline(never)]
     pub fn write(&mut self, display: &mut impl Display, character: u8) {
         match character {
             b'\n' => self.new_line(display),

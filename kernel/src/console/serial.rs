@@ -32,6 +32,19 @@ impl Serial {
         self.uart.is_some()
     }
 
+    /// Sends text, each line feed as CR LF.
+    pub fn send_text(&mut self, bytes: &[u8]) {
+        for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+            match line.strip_suffix(b"\n") {
+                Some(text) => {
+                    self.send(text);
+                    self.send(b"\r\n");
+                }
+                None => self.send(line),
+            }
+        }
+    }
+
     /// Sends bytes. A UART that stops taking any is given up for good, so that nothing hangs.
     pub fn send(&mut self, mut bytes: &[u8]) {
         let Some(uart) = &mut self.uart else { return };

@@ -2,14 +2,10 @@
 use std::io::{IsTerminal, stderr};
 
 use super::{CommandError, write_image};
+use crate::emulator::qemu::{Accelerator, Storage};
 use crate::{
     cli::{EmulatorName, RunArgs},
-    emulator::{
-        EmulatorError, Outcome,
-        bochs::Bochs,
-        kvm_probe,
-        qemu::{Accelerator, Qemu, Storage},
-    },
+    emulator::{EmulatorError, Outcome, bochs::Bochs, qemu::Qemu},
     image::Medium,
 };
 
@@ -36,10 +32,7 @@ pub fn run(args: &RunArgs) -> Result<Outcome, CommandError> {
 fn qemu(args: &RunArgs) -> Qemu {
     Qemu {
         machine: args.machine,
-        accelerator: match args.accel {
-            Accelerator::Auto => kvm_probe::choose(),
-            chosen => chosen,
-        },
+        accelerator: args.accel,
         storage: args.storage,
         memory_mib: args.memory,
         cpus: args.story.cpus,
