@@ -158,7 +158,7 @@ fn qemus_exit_code_becomes_ours() {
     let unreal = Unreal::new();
     for (qemu, ours) in [(33, 0), (35, 3), (0, 0), (1, 4)] {
         unreal.fake_qemu(&format!("echo told; exit {qemu}"));
-        let output = unreal.run(&["run", "bedtime260K", "--exit"]);
+        let output = unreal.run(&["run", "bedtime260K", "--exit", "--accel", "tcg"]);
         assert_eq!(output.status.code(), Some(ours), "{output:?}");
         assert_eq!(output.stdout, b"told\n");
     }
@@ -168,7 +168,7 @@ fn qemus_exit_code_becomes_ours() {
 fn options_reach_qemus_command_line() {
     let unreal = Unreal::new();
     unreal.fake_qemu("echo \"$@\"; exit 33");
-    let args = "run bedtime260K --machine pc --memory 64 --cpus 2 --storage nvme -- -cpu 486";
+    let args = "run bedtime260K --accel tcg --machine pc --memory 64 --cpus 2 --storage nvme -- -cpu 486";
     let output = unreal.run(&args.split(' ').collect::<Vec<_>>());
     let line = String::from_utf8(output.stdout).unwrap();
     for part in ["-machine pc", "-m 64", "-smp 2", "-accel tcg", "nvme,", "-display none", "-serial stdio"] {
@@ -185,7 +185,8 @@ fn no_emulator_is_left_behind_however_it_ends() {
         }
         let unreal = Unreal::new();
         unreal.fake_qemu("echo $$ > pid.new; mv pid.new pid; exec sleep 100");
-        let mut program = unreal.command(&["run", "bedtime260K"]).stdout(Stdio::null()).spawn().unwrap();
+        let mut program =
+            unreal.command(&["run", "bedtime260K", "--accel", "tcg"]).stdout(Stdio::null()).spawn().unwrap();
         let emulator = wait_for(|| read_pid(&unreal.path("pid")));
         kill_process(Pid::from_child(&program), signal).unwrap();
         program.wait().unwrap();
@@ -197,7 +198,7 @@ fn no_emulator_is_left_behind_however_it_ends() {
 fn temporary_images_are_taken_away() {
     let unreal = Unreal::new();
     unreal.fake_qemu("exit 33");
-    unreal.run(&["run", "bedtime260K", "--exit"]);
+    unreal.run(&["run", "bedtime260K", "--exit", "--accel", "tcg"]);
     let names: Vec<_> =
         fs::read_dir(unreal.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["bin"]);
@@ -227,4 +228,13 @@ fn wait_for<T>(mut there: impl FnMut() -> Option<T>) -> T {
         assert!(begun.elapsed() < Duration::from_secs(10), "waited in vain");
         sleep(Duration::from_millis(10));
     }
+}
+
+#[test]
+fn a_kvm_that_does_not_prove_itself_is_not_used() {
+    let unreal = Unreal::new();
+    // It ends well, but it has not told the story.
+    unreal.fake_qemu("echo \"$@\"; exit 33");
+    let output = unreal.run(&["run", "bedtime260K"]);
+    assert!(String::from_utf8(output.stdout).unwrap().contains("-accel tcg"));
 }

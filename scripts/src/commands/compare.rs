@@ -55,7 +55,7 @@ fn measure(args: &CompareArgs, subject: &Subject) -> Result<Comparison, CompareE
 /// Boots each engine; returns the steps that were the same.
 fn check_machine(subject: &Subject) -> Result<Vec<(&'static str, usize)>, CompareError> {
     let (kinds, _) = subject.engines();
-    let check = |kind| Ok((engine_name(kind), machine::check(subject, kind)?));
+    let check = |kind| Ok((engine_name(kind), machine::check(subject, kind, machine::Check::default())?));
     kinds.into_iter().map(check).collect()
 }
 

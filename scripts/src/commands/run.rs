@@ -2,10 +2,14 @@
 use std::io::{IsTerminal, stderr};
 
 use super::{CommandError, write_image};
-use crate::emulator::qemu::{Accelerator, Storage};
 use crate::{
     cli::{EmulatorName, RunArgs},
-    emulator::{EmulatorError, Outcome, bochs::Bochs, qemu::Qemu},
+    emulator::{
+        EmulatorError, Outcome,
+        bochs::Bochs,
+        kvm_probe,
+        qemu::{Accelerator, Qemu, Storage},
+    },
     image::Medium,
 };
 
@@ -32,7 +36,10 @@ pub fn run(args: &RunArgs) -> Result<Outcome, CommandError> {
 fn qemu(args: &RunArgs) -> Qemu {
     Qemu {
         machine: args.machine,
-        accelerator: args.accel,
+        accelerator: match args.accel {
+            Accelerator::Auto => kvm_probe::choose(),
+            chosen => chosen,
+        },
         storage: args.storage,
         memory_mib: args.memory,
         cpus: args.story.cpus,

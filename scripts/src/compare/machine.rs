@@ -18,10 +18,23 @@ use crate::{
     image::{self, ImageError, Medium},
 };
 
-/// Steps that are compared.
-const STEPS: u32 = 256;
-/// How long a machine may take for them.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// How a machine is checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Check {
+    /// What runs its code.
+    pub accelerator: Accelerator,
+    /// Steps that are compared.
+    pub steps: u32,
+    /// How long the machine may take for them.
+    pub patience: Duration,
+}
+
+impl Default for Check {
+    fn default() -> Self {
+        Self { accelerator: Accelerator::Tcg, steps: 256, patience: Duration::from_secs(600) }
+    }
+}
+
 /// Memory beyond the model's own, in MiB: firmware, kernel, alignment.
 const SPARE_MIB: u64 = 32;
 /// The least memory that the machine is given, in MiB: QEMU's own default.
@@ -73,10 +86,11 @@ pub enum MachineError {
 ///
 /// # Errors
 /// Where the machine does not run, or does not give the same numbers.
-pub fn check(subject: &Subject, engine: EngineKind) -> Result<usize, MachineError> {
+pub fn check(subject: &Subject, engine: EngineKind, check: Check) -> Result<usize, MachineError> {
+    let Check { accelerator, steps, patience } = check;
     let folder = tempfile::tempdir().map_err(MachineError::Temporary)?;
     let path = folder.path().join("disk.img");
-    let settings = Settings { steps: STEPS, engine, exit: true, trace: true, ..Settings::default() };
+    let settings = Settings { steps, engine, exit: true, trace: true, ..Settings::default() };
     let settings = settings.to_sectors().expect("settings without a prompt fit their sectors");
     image::write(&path, Medium::Disk, &embedded::machine_code(), &settings, |file| {
         std::io::Write::write_all(file, &subject.packed)
@@ -84,21 +98,21 @@ pub fn check(subject: &Subject, engine: EngineKind) -> Result<usize, MachineErro
     let needed = subject.header.memory(subject.weights.shape.seq_len).total().div_ceil(1 << 20);
     let qemu = Qemu {
         machine: Machine::Q35,
-        accelerator: Accelerator::Tcg,
+        accelerator,
         storage: Storage::Own,
         memory_mib: (needed + SPARE_MIB).max(LEAST_MIB) as u32,
         cpus: 1,
         window: false,
         more: Vec::new(),
     };
-    let (outcome, log) = qemu.capture(&path, PATIENCE)?;
+    let (outcome, log) = qemu.capture(&path, patience)?;
     let log = String::from_utf8_lossy(&log);
     let (machine, rest) = TraceRecord::split(&log);
     if outcome != Outcome::Told {
         let last = rest.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("nothing").to_owned();
         return Err(MachineError::Outcome { engine: engine_name(engine), outcome, last });
     }
-    let host = greedy::trace(subject, engine, STEPS as usize)?;
+    let host = greedy::trace(subject, engine, steps as usize)?;
     match (0..machine.len().max(host.len())).find(|&step| machine.get(step) != host.get(step)) {
         None => Ok(host.len()),
         Some(step) => {

@@ -1,6 +1,7 @@
 //! Boots an image in an emulator, with its serial port on this terminal.
 pub mod bochs;
 mod child;
+pub mod kvm_probe;
 pub mod qemu;
 
 use std::{io, path::PathBuf};

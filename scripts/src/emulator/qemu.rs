@@ -35,7 +35,7 @@ pub enum Machine {
 /// What runs the machine's code.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Accelerator {
-    /// TCG: many a /dev/kvm is slow or wrong in real mode
+    /// KVM where a probe boot has proved that it is right in real mode, otherwise TCG
     #[default]
     Auto,
     /// QEMU's translator, which runs everywhere

@@ -78,7 +78,8 @@ pub fn compile(
         .args(["--target", ".cargo/code16.json", "-Zjson-target-spec", "-Zbuild-std=core,alloc"])
         .arg("-Zbuild-std-features=compiler-builtins-mem,optimize_for_size")
         // Panic messages name files relative to their package, not the builder's folders.
-        .args(["-Ztrim-paths", "--config", "profile.machine.trim-paths='all'"]);
+        .args(["-Ztrim-paths", "--config", "profile.machine.trim-paths='all'"])
+        .env("CARGO_ENCODED_RUSTFLAGS", crate_paths_as("crates"));
     let output = command.output().map_err(|cause| CompileError::Start { program: cargo, cause })?;
     if !output.status.success() {
         let output = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -86,6 +87,25 @@ pub fn compile(
     }
     let path = target_dir.join("code16/machine").join(program.binary);
     fs::read(&path).map_err(|cause| CompileError::Read { path, cause })
+}
+
+/// Flags that name the crates' sources the same wherever they came from. -Ztrim-paths leaves the
+/// registry's folder, which has another name where a user has a mirror.
+fn crate_paths_as(name: &str) -> OsString {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(Path::new(&env::var_os("HOME")?).join(".cargo")));
+    let registries = home.and_then(|home| fs::read_dir(home.join("registry/src")).ok());
+    let mut flags = OsString::new();
+    for registry in registries.into_iter().flatten().flatten() {
+        if !flags.is_empty() {
+            flags.push("\x1f"); // what cargo puts between two flags
+        }
+        flags.push("--remap-path-prefix=");
+        flags.push(registry.path());
+        flags.push("=");
+        flags.push(name);
+    }
+    flags
 }
 
 /// Takes away what the outer cargo, or a user's settings for host programs, put into the
