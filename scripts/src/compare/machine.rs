@@ -13,7 +13,7 @@ use crate::{
     embedded,
     emulator::{
         EmulatorError, Outcome,
-        qemu::{Accelerator, Machine, Qemu, Storage},
+        qemu::{Accelerator, Captured, Machine, Qemu, Storage},
     },
     image::{self, ImageError, Medium},
 };
@@ -105,11 +105,12 @@ pub fn check(subject: &Subject, engine: EngineKind, check: Check) -> Result<usiz
         window: false,
         more: Vec::new(),
     };
-    let (outcome, log) = qemu.capture(&path, patience)?;
-    let log = String::from_utf8_lossy(&log);
+    let Captured { outcome, serial, messages } = qemu.capture(&path, patience)?;
+    let log = String::from_utf8_lossy(&serial);
     let (machine, rest) = TraceRecord::split(&log);
     if outcome != Outcome::Told {
-        let last = rest.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("nothing").to_owned();
+        let messages = String::from_utf8_lossy(&messages);
+        let last = last_line(&rest).or(last_line(&messages)).unwrap_or("nothing").to_owned();
         return Err(MachineError::Outcome { engine: engine_name(engine), outcome, last });
     }
     let host = greedy::trace(subject, engine, steps as usize)?;
@@ -123,4 +124,9 @@ pub fn check(subject: &Subject, engine: EngineKind, check: Check) -> Result<usiz
             Err(MachineError::Differ { engine, step, machine: record(&machine), host: record(&host) })
         }
     }
+}
+
+/// The last line that says something.
+fn last_line(text: &str) -> Option<&str> {
+    text.lines().rfind(|line| !line.trim().is_empty())
 }

@@ -2,7 +2,7 @@
 use std::{
     io,
     os::unix::process::CommandExt,
-    process::{Child, ChildStdout, Command, ExitStatus},
+    process::{Child, ChildStderr, ChildStdout, Command, ExitStatus},
     sync::{
         OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -69,6 +69,11 @@ impl Guarded {
     /// Its standard output, where it was piped and not yet taken.
     pub fn take_stdout(&mut self) -> Option<ChildStdout> {
         self.child.stdout.take()
+    }
+
+    /// Its standard error, where it was piped and not yet taken.
+    pub fn take_stderr(&mut self) -> Option<ChildStderr> {
+        self.child.stderr.take()
     }
 
     /// Waits for the end, calling `meanwhile` often. Past `deadline` the child is ended.

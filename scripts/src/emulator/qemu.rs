@@ -4,7 +4,7 @@ use std::{
     io::{self, Read},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -122,23 +122,43 @@ impl Qemu {
         child.wait(None, || Ok(())).map(outcome).map_err(|cause| failed(image, cause))
     }
 
-    /// Boots `image` with nobody at the terminal, for at most `patience`. Returns how it ended and
-    /// what came from the serial port.
+    /// Boots `image` with nobody at the terminal, for at most `patience`.
     ///
     /// # Errors
     /// Where QEMU is missing or does not start.
-    pub fn capture(&self, image: &Path, patience: Duration) -> Result<(Outcome, Vec<u8>), EmulatorError> {
+    pub fn capture(&self, image: &Path, patience: Duration) -> Result<Captured, EmulatorError> {
         let mut command = self.command(image)?;
-        let mut child = Guarded::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()), false)?;
-        let mut stdout = child.take_stdout().expect("stdout was piped just above");
-        let reader = thread::spawn(move || {
-            let mut serial = Vec::new();
-            stdout.read_to_end(&mut serial).map(|_| serial)
-        });
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = Guarded::spawn(&mut command, false)?;
+        let serial = read_all(child.take_stdout().expect("stdout was piped just above"));
+        let messages = read_all(child.take_stderr().expect("stderr was piped just above"));
         let end = child.wait(Some(Instant::now() + patience), || Ok(()));
-        let serial = reader.join().expect("the reader does not panic");
-        end.and_then(|end| Ok((outcome(end), serial?))).map_err(|cause| failed(image, cause))
+        let captured = || {
+            let outcome = outcome(end?);
+            let [serial, messages] = [serial, messages].map(|reader| reader.join().expect("no panic"));
+            Ok(Captured { outcome, serial: serial?, messages: messages? })
+        };
+        captured().map_err(|cause| failed(image, cause))
     }
+}
+
+/// A boot that nobody watched.
+#[derive(Debug)]
+pub struct Captured {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What came from the serial port.
+    pub serial: Vec<u8>,
+    /// What QEMU itself had to say.
+    pub messages: Vec<u8>,
+}
+
+/// Reads a pipe to its end, beside everything else.
+fn read_all(mut pipe: impl Read + Send + 'static) -> JoinHandle<io::Result<Vec<u8>>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        pipe.read_to_end(&mut bytes).map(|_| bytes)
+    })
 }
 
 /// What QEMU's end says about the machine.
