@@ -85,9 +85,13 @@ impl Disk {
     #[inline(always)]
     pub fn read(&mut self) -> Option<()> {
         match self.geometry {
-            None => int13(READ_EXTENDED, ANY, ANY, ANY),
+            None => {
+                // Each time anew: a BIOS that fails puts the sectors it did read here, often none.
+                self.packet.sectors = EXTENDED_STEP;
+                int13(READ_EXTENDED, ANY, ANY, ANY)
+            }
             Some(geometry) => {
-                let chs = geometry.chs((self.packet.lba as u8).into());
+                let chs = geometry.chs(self.sector().into());
                 int13(READ_CHS, Input::new(0), Input::new(chs.cx), Input::new(u16::from(chs.head) << 8))
             }
         }
@@ -112,7 +116,15 @@ impl Disk {
     /// Is there more of the kernel to read?
     #[inline(always)]
     pub fn wants_more(&self) -> bool {
-        (self.packet.lba as u8) < (KERNEL_LBA + KERNEL_SECTORS) as u8
+        self.sector() < (KERNEL_LBA + KERNEL_SECTORS) as u8
+    }
+
+    /// The next sector's number, which fits a byte.
+    #[inline(always)]
+    fn sector(&self) -> u8 {
+        // SAFETY: the lowest byte of a field of ours. Volatile because LLVM would keep all four in
+        // a register through the loop, and 16-bit code pays a prefix for each use of one.
+        unsafe { (&raw const self.packet.lba).cast::<u8>().read_volatile() }
     }
 }
 
