@@ -1,5 +1,6 @@
 //! The ends of a run: off, with a status for whoever started the machine, or halted for ever.
 use crate::bios::{self, Registers};
+use crate::console::{self, Console};
 use crate::port;
 use core::arch::asm;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -47,6 +48,7 @@ pub fn finish(outcome: Outcome) -> ! {
 
 /// Tries the ways to switch off, the one with a status first. Returns where none works.
 fn switch_off(outcome: Outcome) {
+    console::with(Console::wait_until_sent);
     let status = if outcome == Outcome::Success { EXIT_SUCCESS } else { EXIT_FAILURE };
     // SAFETY: the machine has nothing left to do; the last ports are only written when neither the
     // debug device nor APM ended the run.

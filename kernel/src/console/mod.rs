@@ -49,6 +49,11 @@ mod both {
             self.screen.show_cursor(&mut self.vga);
         }
 
+        /// Waits until all of it has left the machine.
+        pub fn wait_until_sent(&mut self) {
+            self.serial.wait_until_sent();
+        }
+
         /// Lets `work` write to the serial port alone.
         pub fn serial_only(&mut self, work: impl FnOnce(&mut Self)) {
             self.is_screen_off = true;

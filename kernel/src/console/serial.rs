@@ -1,5 +1,6 @@
 //! The serial console: the first 16550 UART, 115200 8N1.
 use uart_16550::backend::PioBackend;
+use uart_16550::spec::registers::LSR;
 use uart_16550::{BaudRate, Config, Uart16550};
 
 /// COM1's first port on every PC.
@@ -57,6 +58,16 @@ impl Serial {
                     bytes = &bytes[sent..];
                     patience = PATIENCE;
                 }
+            }
+        }
+    }
+
+    /// Waits until the last byte has left the UART, which powering off would swallow.
+    pub fn wait_until_sent(&mut self) {
+        let Some(uart) = &mut self.uart else { return };
+        for _ in 0..PATIENCE {
+            if uart.lsr().contains(LSR::TRANSMITTER_EMPTY) {
+                return;
             }
         }
     }
