@@ -1,7 +1,7 @@
 //! Text to tokens, by llama2.c's rules (`encode`): a space goes in front; each character is its
 //! piece, or its UTF-8 bytes' byte pieces where it has none; then neighbours are merged, the pair
 //! whose joined piece has the best score first, until no pair makes a piece.
-use crate::attention::zeroed;
+use crate::allocation::zeroed;
 use crate::tokenizer::{FIRST_BYTE, Tokenizer};
 use alloc::vec::Vec;
 use core::fmt;

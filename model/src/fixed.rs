@@ -140,17 +140,11 @@ pub fn saturate(x: i64) -> i32 {
 /// `x · 2^shift`: left for a positive shift, right and rounded down for a negative one. Limited.
 pub fn shift(x: u32, shift: i32) -> u32 {
     match shift {
+        _ if x == 0 => 0,
         ..=-32 => 0,
         -31..=0 => x >> -shift,
-        _ => {
-            if shift as u32 <= x.leading_zeros() {
-                x << shift
-            } else if x == 0 {
-                0
-            } else {
-                u32::MAX
-            }
-        }
+        _ if shift as u32 <= x.leading_zeros() => x << shift,
+        _ => u32::MAX,
     }
 }
 
@@ -167,7 +161,8 @@ pub struct Requantizer {
     normalize: u32,
     /// `limit · 2^shift / (max · 2^normalize)`, below 2^31.
     inverse: i32,
-    shift: u32,
+    /// `shift`, less the 32 of the product's upper half.
+    upper_shift: u32,
 }
 
 impl Requantizer {
@@ -175,21 +170,24 @@ impl Requantizer {
     /// 2^15 - 1).
     pub fn new(max: i32, limit: i32) -> Self {
         if max <= 0 {
-            return Self { normalize: 0, inverse: 0, shift: 1 };
+            return Self { normalize: 0, inverse: 0, upper_shift: 1 };
         }
         let normalize = max.leading_zeros() - 1;
         let normal = (max << normalize) as u64; // 2^30 ≤ normal < 2^31
         let limit_bits = u32::BITS - limit.leading_zeros();
         // limit · 2^shift < 2^61, so that the inverse is below 2^31.
         let shift = 61 - limit_bits;
-        Self { normalize, inverse: (((limit as u64) << shift) / normal) as i32, shift }
+        let inverse = (((limit as u64) << shift) / normal) as i32;
+        Self { normalize, inverse, upper_shift: shift - 32 }
     }
 
     /// One number. Its magnitude must not be above the `max` given to [`Requantizer::new`].
     #[inline]
     pub fn apply(self, x: i32) -> i32 {
         let product = i64::from(x << self.normalize) * i64::from(self.inverse);
-        ((product + (1 << (self.shift - 1))) >> self.shift) as i32
+        // The shift is above 32, and the lower half cannot change which way the upper is rounded.
+        let upper = (product >> 32) as i32;
+        (upper + (1 << (self.upper_shift - 1))) >> self.upper_shift
     }
 }
 
@@ -259,5 +257,6 @@ mod tests {
     fn shifts_go_both_ways() {
         assert_eq!((shift(5, 2), shift(5, -1), shift(5, -40)), (20, 2, 0));
         assert_eq!((shift(0, 40), shift(1 << 31, 1), shift(3, 30)), (0, u32::MAX, 3 << 30));
+        assert_eq!((shift(0, 32), shift(1, 32), shift(1, -32)), (0, u32::MAX, 0));
     }
 }

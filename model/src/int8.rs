@@ -2,7 +2,8 @@
 //!
 //! The residual stream x is Q16.16. Each matrix gets its input as integers of at most 12 bits with
 //! one scale ([`Activations`]); all that is not a matrix is in 32-bit numbers with fraction bits.
-use crate::attention::{Attention, Place, Projected, zeroed};
+use crate::allocation::Allocator;
+use crate::attention::{Attention, Place, Projected};
 use crate::engine::{Engine, EngineError, check_step};
 use crate::ffn::swiglu;
 use crate::fixed::Scale;
@@ -65,17 +66,19 @@ impl<'m> Int8<'m> {
         context: usize,
     ) -> Result<Self, TryReserveError> {
         let shape = &model.shape;
-        Ok(Self {
+        let mut allocator = Allocator::default();
+        let engine = Self {
             model,
             processors,
-            attention: Attention::new(shape, context)?,
-            x: zeroed(shape.dim)?,
-            input: Activations::with_capacity(shape.dim.max(shape.hidden_dim))?,
-            xb: zeroed(shape.dim)?,
-            qkv: zeroed(shape.qkv_dim())?,
-            hb: zeroed(2 * shape.hidden_dim)?,
-            logits: zeroed(shape.vocab_size)?,
-        })
+            attention: Attention::new(&mut allocator, shape, context),
+            x: allocator.zeroed(shape.dim),
+            input: Activations::new(&mut allocator, shape.dim.max(shape.hidden_dim)),
+            xb: allocator.zeroed(shape.dim),
+            qkv: allocator.zeroed(shape.qkv_dim()),
+            hb: allocator.zeroed(2 * shape.hidden_dim),
+            logits: allocator.zeroed(shape.vocab_size),
+        };
+        allocator.finish(engine)
     }
 
     /// `x += wo @ attention([wq | wk | wv] @ rmsnorm(x))`

@@ -23,6 +23,7 @@ extern crate alloc;
 #[cfg(target_endian = "big")]
 compile_error!("the packed format is little-endian and is read as it is");
 
+mod allocation;
 pub mod attention;
 pub mod crc32;
 pub mod encoder;

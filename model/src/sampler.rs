@@ -1,6 +1,6 @@
 //! The choice of the next token from the logits, in integers only: greedy, or by llama2.c's
 //! temperature and top-p, with its random numbers.
-use crate::attention::zeroed;
+use crate::allocation::zeroed;
 use crate::engine::EngineError;
 use crate::fixed::{LOG2_E, Scale};
 use crate::settings::ONE;

@@ -4,7 +4,7 @@
 //! with one scale for each kind of matrix, Q16.16 activations that are never rounded to fewer bits,
 //! tables for exp and SiLU without lines between their points, an int8 key/value cache with one
 //! scale a token. Additions and products wrap at 32 bits; `>>` rounds down.
-use crate::attention::zeroed;
+use crate::allocation::zeroed;
 use crate::engine::{Engine, EngineError, check_step};
 use crate::packed::Model;
 use crate::shape::Shape;
@@ -294,7 +294,8 @@ fn softmax(att: &mut [i32], exp: &[i32]) {
         sum = sum.wrapping_add(*att as u32);
     }
     for att in att.iter_mut() {
-        *att = ((u64::from(*att as u32) << 16) / u64::from(sum)) as i32;
+        // The sum is never 0 but for a table that no packer wrote.
+        *att = ((u64::from(*att as u32) << 16) / u64::from(sum.max(1))) as i32;
     }
 }
 

@@ -7,13 +7,13 @@
 //!   pairs. So `q · k` of 8 positions are 8 sums side by side.
 //! - values: groups of 2 positions; in a group, for each value of a head, the 2 positions' values.
 //!   So the weighted sums of neighbouring values are side by side.
+use super::Place;
 use super::products::{Block, Broadcast, COLUMNS, Pair, columns};
-use super::{Place, zeroed};
+use crate::allocation::Allocator;
 use crate::fixed::{Factor, LOG2_E, Requantizer, Scale, absmax};
 use crate::matmul::Kernel;
 use crate::shape::Shape;
 use crate::tables::Tables;
-use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 
 /// Largest magnitude of a cached key or value: 12 bits with the sign.
@@ -103,30 +103,30 @@ impl Head {
     }
 
     /// An empty cache for `context` positions.
-    pub fn new(shape: &Shape, context: usize) -> Result<Self, TryReserveError> {
+    pub fn new(allocator: &mut Allocator, shape: &Shape, context: usize) -> Self {
         let head_size = shape.head_size();
         let (positions, value_width) = (rounded(context), value_width(head_size));
         let all = shape.n_layers * positions;
         let query_limit = query_limit(head_size);
         let root = Scale::new(head_size as u64, 0).rsqrt();
         let limits = Scale::new(CACHE_MAX as u64 * query_limit as u64, 0);
-        Ok(Self {
+        Self {
             positions,
             head_size,
             value_width,
-            keys: zeroed(all * (head_size / 2))?,
-            values: zeroed(all / VALUE_GROUP * value_width)?,
-            key_max: zeroed(all)?,
-            value_max: zeroed(all)?,
-            query: zeroed(head_size / 2)?,
-            scores: zeroed(positions)?,
-            weights: zeroed(SEGMENT / VALUE_GROUP)?,
-            totals: zeroed(value_width)?,
-            out: zeroed(shape.dim / shape.n_kv_heads)?,
+            keys: allocator.zeroed(all * (head_size / 2)),
+            values: allocator.zeroed(all / VALUE_GROUP * value_width),
+            key_max: allocator.zeroed(all),
+            value_max: allocator.zeroed(all),
+            query: allocator.zeroed(head_size / 2),
+            scores: allocator.zeroed(positions),
+            weights: allocator.zeroed(SEGMENT / VALUE_GROUP),
+            totals: allocator.zeroed(value_width),
+            out: allocator.zeroed(shape.dim / shape.n_kv_heads),
             query_limit,
             segment_shift: segment_shift(context),
             score_scale: LOG2_E.mul(root).div(limits),
-        })
+        }
     }
 
     /// What the last [`Head::attend`] gave, query head by query head.

@@ -1,12 +1,12 @@
 //! Attention over the key/value cache: `softmax(q @ kᵀ / sqrt(head_size)) @ v`.
 //!
-//! Each key/value head has its own part of the cache and works on its own ([`head`]), so that
+//! Each key/value head has its own part of the cache and works on its own (`head`), so that
 //! processors can share the heads.
+use crate::allocation::Allocator;
 use crate::rope::Rope;
 use crate::shape::Shape;
 use crate::tables::Tables;
 use crate::team::Processors;
-use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 use head::Head;
 
@@ -48,13 +48,11 @@ impl Attention {
     }
 
     /// An empty cache for `context` positions.
-    pub fn new(shape: &Shape, context: usize) -> Result<Self, TryReserveError> {
-        let mut heads = Vec::new();
-        heads.try_reserve_exact(shape.n_kv_heads)?;
-        for _ in 0..shape.n_kv_heads {
-            heads.push(Head::new(shape, context)?);
-        }
-        Ok(Self { context, heads })
+    pub(crate) fn new(allocator: &mut Allocator, shape: &Shape, context: usize) -> Self {
+        let mut heads = allocator.room(shape.n_kv_heads);
+        let room = heads.capacity().min(shape.n_kv_heads);
+        heads.extend((0..room).map(|_| Head::new(allocator, shape, context)));
+        Self { context, heads }
     }
 
     /// Positions that the cache holds.
@@ -89,12 +87,4 @@ impl Attention {
             out.copy_from_slice(head.out());
         }
     }
-}
-
-/// A vector of zeros, or the error that there is no memory for it.
-pub(crate) fn zeroed<T: bytemuck::Zeroable + Clone>(length: usize) -> Result<Vec<T>, TryReserveError> {
-    let mut vector = Vec::new();
-    vector.try_reserve_exact(length)?;
-    vector.resize(length, T::zeroed());
-    Ok(vector)
 }

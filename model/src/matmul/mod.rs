@@ -4,6 +4,7 @@
 //! `lane · x_odd + (lane << 8) · x_even` (see [`crate::matrix`]) are added in i32 over
 //! [`SEGMENT_COLS`] columns, the sum is shifted right by [`SEGMENT_SHIFT`] and added to the row's
 //! total. The total times row scale times input scale, rounded, is y.
+use crate::allocation::Allocator;
 use crate::fixed::Requantizer;
 use crate::fixed::{Factor, Scale, absmax};
 use crate::matrix::{Matrix, TILE_COLS, TILE_ROWS, Tile};
@@ -55,6 +56,9 @@ pub struct Lanes {
     pub even: [[i16; 2]; 4],
 }
 
+// SAFETY: all bytes zero are four zeros.
+unsafe impl bytemuck::Zeroable for Lanes {}
+
 /// An input vector of few-bit integers with one scale.
 pub struct Activations {
     lanes: Vec<Lanes>,
@@ -64,10 +68,8 @@ pub struct Activations {
 
 impl Activations {
     /// Room for vectors of up to `cols` values.
-    pub fn with_capacity(cols: usize) -> Result<Self, alloc::collections::TryReserveError> {
-        let mut lanes = Vec::new();
-        lanes.try_reserve_exact(cols.div_ceil(TILE_COLS))?;
-        Ok(Self { lanes, scale: Scale::ZERO })
+    pub(crate) fn new(allocator: &mut Allocator, cols: usize) -> Self {
+        Self { lanes: allocator.zeroed(cols.div_ceil(TILE_COLS)), scale: Scale::ZERO }
     }
 
     /// Takes over `values · unit`, rounded to at most 12 bits.

@@ -14,7 +14,7 @@ proptest! {
     fn product_is_near_the_real_one((rows, x) in random_case()) {
         let weights: Vec<f32> = rows.concat();
         let matrix = quantize_matrix(&[&weights], x.len(), 16);
-        let mut input = Activations::with_capacity(x.len()).unwrap();
+        let mut input = Activations::new(&mut Allocator::default(), x.len());
         input.quantize(&x, Scale::new(1, -16));
         let mut y = vec![0; rows.len()];
         matmul(Processors::one(Kernel::Scalar), &matrix, &input, &mut y);
@@ -33,7 +33,7 @@ proptest! {
         for (i, tile) in matrix.tiles.iter_mut().enumerate() {
             tile.0[i % 64] = byte; // also weights that the packer would not write
         }
-        let mut input = Activations::with_capacity(x.len()).unwrap();
+        let mut input = Activations::new(&mut Allocator::default(), x.len());
         input.quantize(&x, Scale::new(1, -16));
         let results = Kernel::all().into_iter().map(|kernel| {
             let mut y = vec![0; rows.len()];
@@ -53,7 +53,7 @@ fn the_largest_sums_do_not_overflow() {
         // Every byte -128: the even weight's shifted lane is -2^15, the odd weight's -2^15 + 2^7.
         let tiles = vec![Tile([0x80; 64]); cols / TILE_COLS];
         for sign in [-1, 1] {
-            let mut input = Activations::with_capacity(cols).unwrap();
+            let mut input = Activations::new(&mut Allocator::default(), cols);
             input.quantize(&vec![1000 * sign; cols], Scale::new(1, 0));
             let lanes = -(1 << 15) - (1 << 15) + (1 << 7);
             let x = i64::from(sign * activation_limit(cols));

@@ -1,7 +1,7 @@
 //! The model in memory, and the loader that puts it there: one allocation a tensor.
 use super::layout::{Entry, Kind, TENSOR_ALIGN};
 use super::{PackedError, PackedHeader};
-use crate::attention::zeroed;
+use crate::allocation::zeroed;
 use crate::crc32::Crc32;
 use crate::matrix::{Matrix, TILE_ROWS};
 use crate::norm::Gain;
@@ -77,7 +77,40 @@ impl Model {
         reader.finish(header.payload_crc)?;
         let tokenizer = Tokenizer::parse(tokenizer, shape.vocab_size).map_err(PackedError::Tokenizer)?;
         let name = header.name.clone();
-        Ok(Self { shape, name, tokenizer, tables, rope, embedding, layers, rms_final, classifier, sector })
+        let model =
+            Self { shape, name, tokenizer, tables, rope, embedding, layers, rms_final, classifier, sector };
+        #[cfg(feature = "std")]
+        if let Some(kind) = model.number_out_of_range() {
+            return Err(PackedError::Number(kind));
+        }
+        Ok(model)
+    }
+
+    /// A tensor with a number that the engine's arithmetic does not expect. Weights and gains may be
+    /// anything.
+    ///
+    /// On the host only: no packer writes such numbers with a good CRC, in the machine they do nothing
+    /// worse than a strange story (sums wrap), and its 64 KB of code are scarce.
+    #[cfg(feature = "std")]
+    fn number_out_of_range(&self) -> Option<Kind> {
+        use crate::{rope::ROPE_BITS, tables::TABLE_BITS};
+        let above_one = |table: &[u32]| table.iter().any(|&entry| entry > 1 << TABLE_BITS);
+        let scales = |matrix: &Matrix| matrix.scales.iter().any(|&scale| scale > i32::MAX as u32);
+        let in_layers = |matrix: fn(&Layer) -> &Matrix| self.layers.iter().any(|layer| scales(matrix(layer)));
+        let mut turns = self.rope.turns.as_flattened().iter();
+        [
+            (Kind::Exp2, above_one(&self.tables.exp2)),
+            (Kind::Sigmoid, above_one(&self.tables.sigmoid)),
+            (Kind::Rope, turns.any(|turn| turn.unsigned_abs() > 1 << ROPE_BITS)),
+            (Kind::Embedding, scales(self.embedding())),
+            (Kind::Wqkv, in_layers(|layer| &layer.wqkv)),
+            (Kind::Wo, in_layers(|layer| &layer.wo)),
+            (Kind::W13, in_layers(|layer| &layer.w13)),
+            (Kind::W2, in_layers(|layer| &layer.w2)),
+            (Kind::Classifier, scales(&self.classifier)),
+        ]
+        .into_iter()
+        .find_map(|(kind, bad)| bad.then_some(kind))
     }
 }
 

@@ -1,8 +1,12 @@
 use super::*;
+use crate::engine::Engine;
 use crate::host::checkpoint::Checkpoint;
 use crate::host::pack::pack;
 use crate::host::synth::{parse_shape, write_checkpoint};
+use crate::int8::Int8;
+use crate::matmul::Kernel;
 use crate::source::EndOfSource;
+use proptest::prelude::*;
 use std::io::Cursor;
 
 /// A small packed model with every kind of tensor but the 1356-byte mode's.
@@ -25,6 +29,14 @@ fn load(mut bytes: &[u8]) -> Result<(PackedHeader, Model), PackedError<EndOfSour
     let header = PackedHeader::read(&mut bytes)?;
     let model = Model::load(&header, &mut bytes)?;
     Ok((header, model))
+}
+
+/// Repairs both CRCs after a change.
+fn with_good_crcs(mut bytes: Vec<u8>) -> Vec<u8> {
+    let size = u32::from_le_bytes(bytes[12..16].try_into().unwrap()) as usize;
+    let crc = crate::crc32::crc32(&bytes[size..]);
+    bytes[20..24].copy_from_slice(&crc.to_le_bytes());
+    with_header_crc(bytes)
 }
 
 /// Repairs a header's CRC after a change.
@@ -106,6 +118,65 @@ fn a_header_that_lies_with_a_good_crc_is_refused() {
     let mut huge = bytes.clone();
     huge[12..16].copy_from_slice(&u32::MAX.to_le_bytes());
     assert!(matches!(load(&huge), Err(PackedError::HeaderSize(u32::MAX))));
+}
+
+proptest! {
+    /// Whatever weights a packed model holds, it runs: no overflow (tests are built with checks), no
+    /// index out of bounds, the same logits with every kernel.
+    #[test]
+    fn any_weights_run(noise in prop::collection::vec(any::<u8>(), 64), places: Vec<u32>) {
+        let mut bytes = small();
+        let (header, _) = load(&bytes).unwrap();
+        let start = header.entries[4].offset as usize; // after the tables, which have a test below
+        for (i, place) in places.iter().enumerate() {
+            let at = start + *place as usize % (bytes.len() - start - 4);
+            let at = at / 4 * 4; // whole numbers, and none above 2^31, so that most models are run
+            bytes[at..at + 4].copy_from_slice(&noise[i % 16 * 4..][..4]);
+            bytes[at + 3] &= 0x7F;
+        }
+        for entry in 0..header.entries.len() {
+            let exponents = HEADER_PREFIX + 32 * entry + 12;
+            let noise = [noise[entry] as i8, noise[entry + 1] as i8].map(i32::from);
+            bytes[exponents..exponents + 8].copy_from_slice(bytemuck::bytes_of(&noise));
+        }
+        let (_, model) = load(&with_good_crcs(bytes)).unwrap();
+        let mut all_logits = Vec::new();
+        for kernel in Kernel::all() {
+            let mut engine = Int8::new(&model, 5, kernel).unwrap();
+            let logits = (0..5).flat_map(|pos| engine.forward(29 - pos as u32, pos).unwrap().to_vec());
+            all_logits.push(logits.collect::<Vec<_>>());
+        }
+        prop_assert!(all_logits.iter().all(|logits| *logits == all_logits[0]));
+    }
+
+    #[test]
+    fn any_bytes_are_no_header(mut bytes in prop::collection::vec(any::<u8>(), 20..400)) {
+        bytes[..8].copy_from_slice(&MAGIC);
+        bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        let size = bytes.len() as u32;
+        bytes[12..16].copy_from_slice(&size.to_le_bytes());
+        if size as usize >= HEADER_PREFIX {
+            bytes = with_header_crc(bytes);
+        }
+        prop_assert!(load(&bytes).is_err());
+    }
+}
+
+#[test]
+fn numbers_that_no_packer_writes_are_refused() {
+    let bytes = small();
+    let (header, _) = load(&bytes).unwrap();
+    let mut refused = Vec::new();
+    for entry in &header.entries {
+        let mut changed = bytes.clone();
+        changed[entry.offset as usize..][..4].copy_from_slice(&0x8000_0001u32.to_le_bytes());
+        if let Err(PackedError::Number(kind)) = load(&with_good_crcs(changed)) {
+            refused.push(kind);
+        }
+    }
+    let layer = [Kind::Wqkv, Kind::Wo, Kind::W13, Kind::W2];
+    let tables = [Kind::Exp2, Kind::Sigmoid, Kind::Rope, Kind::Embedding];
+    assert_eq!(refused, [&tables[..], &layer, &layer, &[Kind::Classifier]].concat());
 }
 
 #[test]
