@@ -78,9 +78,8 @@ impl fmt::Display for DiskError {
             ),
             Self::Read { lba, status } => write!(
                 f,
-                "sector {lba} could not be read in {TRIES} tries, BIOS status {status:02x}h ({}); \
-                 the image may be cut short or the disk damaged",
-                status_name(status)
+                "sector {lba} could not be read in {TRIES} tries, BIOS status {status:02x}h; \
+                 the image may be cut short or the disk damaged"
             ),
             Self::BeyondChs { lba } => write!(
                 f,
@@ -88,23 +87,6 @@ impl fmt::Display for DiskError {
                  use a smaller model or boot as a hard disk"
             ),
         }
-    }
-}
-
-/// AH after a failed call; Ralf Brown's Interrupt List, table 00234.
-fn status_name(status: u8) -> &'static str {
-    match status {
-        0x01 => "bad command or sector number",
-        0x02 => "address mark not found",
-        0x04 => "sector not found",
-        0x06 => "medium changed",
-        0x0C => "unknown medium",
-        0x10 => "data error",
-        0x20 => "controller failure",
-        0x31 => "no medium",
-        0x40 => "seek failure",
-        0x80 => "time-out",
-        _ => "unknown",
     }
 }
 

@@ -85,10 +85,8 @@ impl fmt::Display for Plan {
 impl fmt::Display for DoesNotFit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let needed = self.memory.total() + RESERVE;
-        let Memory { weights, kv_cache, activations } = self.memory;
-        let (weights, cache, work) = (Mb(weights), Mb(kv_cache), Mb(activations));
-        write!(f, "the model needs {} (weights {weights}, cache {cache}, work {work}) ", Mb(needed))?;
-        write!(f, "and the machine has {} in one piece; ", Mb(self.available))?;
+        let available = Mb(self.available);
+        write!(f, "the model needs {} and the machine has {available} in one piece; ", Mb(needed))?;
         match needed.div_ceil(1 << 20) + OVERHEAD_MB {
             mb if mb <= MOST_MB => write!(f, "give it more (QEMU: -m {mb})"),
             _ => f.write_str("no PC has that much below 4 GB, use a smaller model"),
