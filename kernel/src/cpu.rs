@@ -15,6 +15,9 @@ const LEAF_VENDOR: u32 = 0;
 const LEAF_FEATURES: u32 = 1;
 const LEAF_EXTENDED: u32 = 0x8000_0000;
 const LEAVES_BRAND: [u32; 3] = [0x8000_0002, 0x8000_0003, 0x8000_0004];
+/// The leaf with a hypervisor's name, and the first letters of QEMU's translator's: "TCGTCGTCGTCG".
+const LEAF_HYPERVISOR: u32 = 0x4000_0000;
+const TCG: u32 = u32::from_le_bytes(*b"TCGT");
 
 bitflags! {
     /// What we ask CPUID for: leaf 1, EDX in the low half, ECX in the high half.
@@ -95,6 +98,11 @@ impl Cpu {
             append(&[vendor.ebx, vendor.edx, vendor.ecx]);
         }
         Self { name, features }
+    }
+
+    /// Is this QEMU's translator? It runs other instruction sequences fastest than processors do.
+    pub fn is_tcg(&self) -> bool {
+        self.features.contains(Features::HYPERVISOR) && __cpuid(LEAF_HYPERVISOR).ebx == TCG
     }
 
     /// Can SSE2 be switched on? The control bits come with FXSR.

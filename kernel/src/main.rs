@@ -79,7 +79,8 @@ fn load_model(disk: &mut Disk, clock: &Clock) -> (Model, usize) {
 fn tell_story(model: &Model, context: usize, settings: &Settings, cpu: &Cpu, clock: &Clock) -> ! {
     let kernel = if cpu.has_sse2() {
         // SAFETY: the CPU has SSE2, and `Cpu::set_up` has switched it on.
-        Kernel::Sse2(unsafe { Sse2::new() })
+        let sse2 = unsafe { Sse2::new() };
+        if cpu.is_tcg() { Kernel::Sse2Halves(sse2) } else { Kernel::Sse2(sse2) }
     } else {
         Kernel::Scalar
     };
