@@ -5,6 +5,7 @@
 //! qemu, bochs          start an emulator with an image and give a machine that runs
 //!   emulator           what all machines can do: read the serial log, wait for something in it
 //!   process            the child process: a time limit, and killed when it is dropped
+//! golden               a disk image, and what the host's engine says of it
 //! machines             the machines that the image is tried on
 //! corruption           seeded damage to an image
 //! nasty_bios           a floppy that goes in first and makes the BIOS misbehave
@@ -22,6 +23,7 @@ pub mod corruption;
 pub mod cp437;
 pub mod emulator;
 pub mod error;
+pub mod golden;
 pub mod machines;
 pub mod nasty_bios;
 pub mod outcome;

@@ -245,7 +245,8 @@ global_asm!(
     "cmpb $0xFF, %cs:(bad_times - nasty_bios)",
     "je 3f",
     "decb %cs:(bad_times - nasty_bios)",
-    "3: movb %cs:(bad_status - nasty_bios), %ah",
+    "3: movw $0, 2(%si)", // sectors that were read
+    "movb %cs:(bad_status - nasty_bios), %ah",
     "stc",
     "finish",
     "no_function:",

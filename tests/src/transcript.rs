@@ -1,19 +1,5 @@
-//! The serial log of a boot, taken apart: what the machine said, the story, and the trace.
-//!
-//! A machine that traces sends, after each forward pass, `\n~ POSITION NEXT CRC\n`: the position
-//! and the chosen token in decimal, the CRC-32 of the logits as eight hexadecimal digits. The
-//! story's text goes on between these lines as if they were not there.
-
-/// One forward pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TraceRecord {
-    /// Position of the input token in the context.
-    pub position: u32,
-    /// The token that was chosen.
-    pub next: u32,
-    /// CRC-32 of the logits.
-    pub crc: u32,
-}
+//! The serial log of a boot, taken apart: what the machine said, the trace, and the last line.
+use model::trace::TraceRecord;
 
 /// A serial log without its trace, and the trace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,15 +14,8 @@ impl Transcript {
     /// Takes a log apart.
     pub fn parse(log: &[u8]) -> Self {
         let log = String::from_utf8_lossy(log).replace("\r\n", "\n");
-        let mut transcript = Self::default();
-        let mut rest = log.as_str();
-        while let Some((before, record, after)) = next_record(rest) {
-            transcript.text.push_str(before);
-            transcript.trace.push(record);
-            rest = after;
-        }
-        transcript.text.push_str(rest);
-        transcript
+        let (trace, text) = TraceRecord::split(&log);
+        Self { text, trace }
     }
 
     /// The machine's reason for stopping: the last line that begins with `unreallm: `.
@@ -54,33 +33,6 @@ impl Transcript {
     }
 }
 
-/// The first trace record in `text`, and what is before and after it.
-fn next_record(text: &str) -> Option<(&str, TraceRecord, &str)> {
-    const START: &str = "\n~ ";
-    let mut from = 0;
-    while let Some(at) = text[from..].find(START) {
-        let start = from + at;
-        let line_start = start + START.len();
-        let line_end = line_start + text[line_start..].find('\n')?;
-        if let Some(record) = record(&text[line_start..line_end]) {
-            return Some((&text[..start], record, &text[line_end + 1..]));
-        }
-        from = line_start;
-    }
-    None
-}
-
-/// `POSITION NEXT CRC`.
-fn record(line: &str) -> Option<TraceRecord> {
-    let mut fields = line.split(' ');
-    let record = TraceRecord {
-        position: fields.next()?.parse().ok()?,
-        next: fields.next()?.parse().ok()?,
-        crc: fields.next().filter(|crc| crc.len() == 8).and_then(|crc| u32::from_str_radix(crc, 16).ok())?,
-    };
-    fields.next().is_none().then_some(record)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,28 +43,12 @@ mod tests {
         let transcript = Transcript::parse(log);
         assert_eq!(transcript.text, "banner\nOnce upon\n\na time\n[2 tokens, 1234.5 tok/s]\n");
         let expected = [
-            TraceRecord { position: 0, next: 403, crc: 0x0BAD_CAFE },
-            TraceRecord { position: 1, next: 20, crc: 1 },
+            TraceRecord { pos: 0, next: 403, logits_crc: 0x0BAD_CAFE },
+            TraceRecord { pos: 1, next: 20, logits_crc: 1 },
         ];
         assert_eq!(transcript.trace, expected);
         assert_eq!(transcript.summary(), Some((2, 1234.5)));
         assert_eq!(transcript.reason(), None);
-    }
-
-    #[test]
-    fn what_only_looks_like_a_record_is_text() {
-        for text in
-            ["a\n~ tilde\nb", "a\n~ 1 2\nb", "a\n~ 1 2 123\nb", "a\n~ 1 2 00000000 4\nb", "a\n~ 1 2 00000000"]
-        {
-            assert_eq!(Transcript::parse(text.as_bytes()), Transcript { text: text.into(), trace: vec![] });
-        }
-    }
-
-    #[test]
-    fn two_records_in_a_row() {
-        let transcript = Transcript::parse(b"\n~ 0 1 00000000\n\n~ 1 2 ffffffff\n");
-        assert_eq!(transcript.trace.len(), 2);
-        assert_eq!(transcript.text, "");
     }
 
     #[test]

@@ -3,11 +3,28 @@
 //! `cargo test -p unreallm-tests --test boot -- FILTER` runs those whose name contains FILTER.
 use libtest_mimic::{Arguments, Trial};
 
+mod bios;
 mod case;
 mod drivers;
+mod refusals;
+mod shapes;
+mod story;
+mod trace;
+mod unreal;
 
 fn main() {
     let arguments = Arguments::from_args();
-    let trials: Vec<Trial> = [drivers::cases()].into_iter().flatten().collect();
+    let trials: Vec<Trial> = [
+        drivers::cases(),
+        story::cases(),
+        trace::cases(),
+        unreal::cases(),
+        refusals::cases(),
+        bios::cases(),
+        shapes::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -1,0 +1,169 @@
+//! A disk image, and what the host's own engine says that a machine must do with it.
+use std::{
+    collections::HashMap,
+    fs,
+    io::Cursor,
+    sync::{Mutex, PoisonError},
+};
+
+use model::{
+    generate::{Generator, Options},
+    host::{
+        checkpoint::Checkpoint,
+        pack::pack,
+        synth::{parse_shape, write_checkpoint},
+    },
+    int8::Int8,
+    matmul::Kernel,
+    packed::{Model, PackedHeader},
+    sampler::Sampler,
+    settings::Settings,
+    trace::TraceRecord,
+};
+use tempfile::TempDir;
+use unreallm::{
+    embedded,
+    image::{self, Medium},
+    machine_code::MachineCode,
+    models::{Folders, ModelsError},
+};
+
+use crate::Error;
+
+/// The model that ships with the project: always there.
+pub const BUILT_IN: &str = embedded::MODEL_NAME;
+/// The model of the published stories: there where the user has it.
+pub const PUBLISHED: &str = "stories260K";
+
+/// An image and the story in it.
+#[derive(Clone, Debug)]
+pub struct Golden {
+    /// The disk image.
+    pub image: Vec<u8>,
+    /// Bytes of the packed model in it.
+    pub model_bytes: usize,
+    /// The story, as the host's engine tells it.
+    pub text: String,
+    /// The tokens and CRCs of the logits, as the host's engine calculates them.
+    pub trace: Vec<TraceRecord>,
+}
+
+/// Settings of a greedy story of `steps` tokens with a trace, after which the machine switches
+/// itself off.
+pub fn traced(steps: u32) -> Settings {
+    Settings { steps, trace: true, exit: true, ..Settings::default() }
+}
+
+impl Golden {
+    /// An image of a model by name, with the boot sector and kernel of the host program.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if the model is not on this computer.
+    pub fn new(name: &str, settings: &Settings, medium: Medium) -> Result<Self, Error> {
+        Self::of_packed(&packed(name)?, &embedded::machine_code(), settings, medium)
+    }
+
+    /// An image of a packed model with any machine code.
+    ///
+    /// # Errors
+    /// [`Error::Answer`] if the host library refuses something.
+    pub fn of_packed(
+        packed: &[u8],
+        code: &MachineCode,
+        settings: &Settings,
+        medium: Medium,
+    ) -> Result<Self, Error> {
+        let folder = TempDir::with_prefix("unreallm-image-").map_err(Error::io("make a folder"))?;
+        let path = folder.path().join("disk.img");
+        let sectors = settings.to_sectors().map_err(refused("settings"))?;
+        image::write(&path, medium, code, &sectors, |file| std::io::Write::write_all(file, packed))
+            .map_err(refused("the image builder"))?;
+        let image = fs::read(&path).map_err(Error::io("read the image"))?;
+        let (text, trace) = tell(packed, settings)?;
+        Ok(Self { image, model_bytes: packed.len(), text, trace })
+    }
+}
+
+/// A model by name, packed. Packed once in each run.
+///
+/// # Errors
+/// [`Error::Missing`] if the model is not on this computer.
+pub fn packed(name: &str) -> Result<Vec<u8>, Error> {
+    static PACKED: Mutex<Option<HashMap<String, Vec<u8>>>> = Mutex::new(None);
+    let mut all = PACKED.lock().unwrap_or_else(PoisonError::into_inner);
+    let all = all.get_or_insert_default();
+    if let Some(packed) = all.get(name) {
+        return Ok(packed.clone());
+    }
+    let folders = Folders::of_user();
+    let found = folders.find(name).map_err(|error| match error {
+        ModelsError::NotFound { .. } => {
+            Error::Missing { program: format!("the model {name}"), hint: "set UNREALLM_MODELS to its folder" }
+        }
+        error => refused("looking for the model")(error),
+    })?;
+    let bytes = found.checkpoint.read().map_err(refused("reading the checkpoint"))?;
+    let vocabulary = read_checkpoint(&bytes)?.shape.vocab_size;
+    let tokenizer = folders.find_tokenizer(&found, vocabulary).map_err(refused("the tokenizer"))?;
+    let tokenizer = tokenizer.read().map_err(refused("the tokenizer"))?;
+    let packed = pack_bytes(&found.name, &bytes, &tokenizer)?;
+    all.insert(name.to_owned(), packed.clone());
+    Ok(packed)
+}
+
+/// A model of random weights, packed: a named shape, or `dim,hidden,layers,heads,kv_heads,vocab,seq`.
+///
+/// # Errors
+/// [`Error::Answer`] if there is no such shape.
+pub fn synthetic(shape: &str) -> Result<Vec<u8>, Error> {
+    let parsed = parse_shape(shape).map_err(refused("the shape"))?;
+    let mut checkpoint = Vec::new();
+    write_checkpoint(&parsed, 1, &mut checkpoint).map_err(Error::io("make a checkpoint"))?;
+    pack_bytes(shape, &checkpoint, &numbered_pieces(parsed.vocab_size))
+}
+
+/// A tokenizer in llama2.c's format: longest piece; then for each its score, length and bytes.
+fn numbered_pieces(vocabulary: usize) -> Vec<u8> {
+    let pieces: Vec<String> = (0..vocabulary).map(|number| format!(" w{number}")).collect();
+    let longest = pieces.iter().map(String::len).max().unwrap_or(0) as u32;
+    let mut file = longest.to_le_bytes().to_vec();
+    for (number, piece) in pieces.iter().enumerate() {
+        file.extend((-(number as f32)).to_le_bytes());
+        file.extend((piece.len() as u32).to_le_bytes());
+        file.extend(piece.as_bytes());
+    }
+    file
+}
+
+fn read_checkpoint(bytes: &[u8]) -> Result<Checkpoint<Cursor<&[u8]>>, Error> {
+    Checkpoint::open(Cursor::new(bytes)).map_err(refused("reading the checkpoint"))
+}
+
+fn pack_bytes(name: &str, checkpoint: &[u8], tokenizer: &[u8]) -> Result<Vec<u8>, Error> {
+    let mut checkpoint = read_checkpoint(checkpoint)?;
+    let mut out = Cursor::new(Vec::new());
+    pack(&mut checkpoint, tokenizer, name, &mut out, |_, _| {}).map_err(refused("the packer"))?;
+    Ok(out.into_inner())
+}
+
+/// The story on the host, by the same code that runs in the machine.
+fn tell(packed: &[u8], settings: &Settings) -> Result<(String, Vec<TraceRecord>), Error> {
+    let mut source = packed;
+    let header = PackedHeader::read(&mut source).map_err(refused("the packed model"))?;
+    let model = Model::load(&header, &mut source).map_err(refused("the packed model"))?;
+    let mut engine = Int8::new(&model, model.shape.seq_len, Kernel::best()).map_err(refused("the engine"))?;
+    let options = Options { steps: settings.steps as usize, trace: true, raw_bytes: settings.raw_bytes };
+    let mut generator = Generator::new(&mut engine, &model.tokenizer, Sampler::greedy(), &[], options);
+    let (mut text, mut trace) = (Vec::new(), Vec::new());
+    while let Some(step) = generator.step().map_err(refused("the engine"))? {
+        text.extend(step.piece.bytes());
+        trace.extend(step.trace());
+    }
+    Ok((String::from_utf8_lossy(&text).into_owned(), trace))
+}
+
+/// For `map_err`: the host library refused.
+fn refused<E: std::fmt::Display>(asked: &str) -> impl FnOnce(E) -> Error {
+    let asked = asked.to_owned();
+    move |error| Error::Answer { asked, answer: error.to_string() }
+}

@@ -1,0 +1,129 @@
+//! What is wrong is said in one sentence, on both consoles.
+use std::time::Duration;
+
+use libtest_mimic::Trial;
+use machine::{
+    Emulator,
+    corruption::Region,
+    golden::{BUILT_IN, Golden, traced},
+    nasty_bios::{BadSector, Faults, Range},
+    outcome::{Outcome, judge},
+    qemu::{Qemu, Storage},
+    screen::squeezed,
+};
+use model::settings::Settings;
+use stage1::disk_map::{KERNEL_LBA, MODEL_LBA, SECTOR};
+use unreallm::image::Medium;
+
+use crate::case::{Trouble, case, ensure};
+
+/// A sector in the middle of the model.
+const IN_MODEL: u32 = MODEL_LBA + 300;
+/// A sector in the middle of the kernel.
+const IN_KERNEL: u32 = KERNEL_LBA + 100;
+
+/// The tests of this file.
+pub fn cases() -> Vec<Trial> {
+    // What to do to the image, the machine, and what the sentence must name. The last is whether
+    // the settings were read before, so that the machine knows that it is to switch itself off.
+    type Damage = fn(&mut Golden);
+    let refusals: [(&'static str, Damage, Qemu, &'static [&'static str], bool); 8] = [
+        ("model_flipped", |g| flip(g, Region::Model), Qemu::default(), &["model", "damaged"], true),
+        ("model_cut_off", |g| cut(g, IN_MODEL), Qemu::default(), &["disk", "sector"], true),
+        (
+            "model_unreadable_q35",
+            |_| {},
+            Qemu { machine: Some("q35"), ..bad_sector(IN_MODEL) },
+            &["disk", "sector"],
+            true,
+        ),
+        ("model_unreadable", |_| {}, bad_sector(IN_MODEL), &["disk", "sector"], true),
+        ("no_memory_above_1_mb", |_| {}, Qemu { memory: Some(1), ..Qemu::default() }, &["memory"], false),
+        ("memory_too_small", |_| {}, small_memory(), &["model", "MB", "-m "], true),
+        ("settings_flipped", |g| flip(g, Region::Settings), Qemu::default(), &["settings"], false),
+        (
+            "kernel_flipped",
+            |g| g.image[(KERNEL_LBA * SECTOR) as usize + 0x600] ^= 4,
+            Qemu::default(),
+            &["kernel"],
+            false,
+        ),
+    ];
+    let mut cases: Vec<Trial> = refusals
+        .into_iter()
+        .map(|(name, damage, qemu, words, off)| {
+            case(&format!("refusals::{name}"), move || is_refused(damage, &qemu, words, off))
+        })
+        .collect();
+    cases.extend([
+        case("refusals::stage1_kernel_cut_off", || letter(|g| cut(g, IN_KERNEL), Qemu::default())),
+        case("refusals::stage1_kernel_unreadable", || letter(|_| {}, bad_sector(IN_KERNEL))),
+        case("refusals::read_error_names_sector_and_status", || {
+            let faults = Faults {
+                bad_sector: Some(BadSector { lba: IN_MODEL, times: None, status: 0x40 }),
+                ..Faults::default()
+            };
+            let qemu = Qemu { faults: Some(faults), ..Qemu::default() };
+            is_refused(|_| {}, &qemu, &["40h"], true)
+        }),
+    ]);
+    cases
+}
+
+fn flip(golden: &mut Golden, region: Region) {
+    let bytes = region.bytes(golden.image.len(), golden.model_bytes);
+    let byte = match region {
+        Region::Settings => bytes.start + 40, // the zeros behind the text are no settings
+        _ => (bytes.start + bytes.end) / 2,
+    };
+    golden.image[byte] ^= 0x10;
+}
+
+fn cut(golden: &mut Golden, lba: u32) {
+    golden.image.truncate((lba * SECTOR) as usize);
+}
+
+/// A BIOS that offers 512 KiB above 1 MB: enough for the settings, not for the model.
+fn small_memory() -> Qemu {
+    let usable = |base, length| Range { base, length, kind: 1 };
+    let memory_map = vec![usable(0, 0x9_F000), usable(1 << 20, 512 << 10)];
+    Qemu { faults: Some(Faults { memory_map, ..Faults::default() }), ..Qemu::default() }
+}
+
+fn bad_sector(lba: u32) -> Qemu {
+    Qemu { storage: Storage::BadSector(lba), ..Qemu::default() }
+}
+
+/// The machine stops with a sentence that has `words` in it, on both consoles.
+fn is_refused(damage: fn(&mut Golden), qemu: &Qemu, words: &[&str], off: bool) -> Result<(), Trouble> {
+    let mut golden = Golden::new(BUILT_IN, &traced(8), Medium::Disk)?;
+    damage(&mut golden);
+    let outcome = judge(&mut qemu.boot(&golden.image)?, &golden.trace)?;
+    let Outcome::Stopped { reason, off: is_off } = outcome else {
+        return Err(Trouble::Wrong(format!("{outcome:?}")));
+    };
+    for word in words {
+        ensure(reason.contains(word), || format!("no '{word}' in: {reason}"))?;
+    }
+    ensure(is_off == off, || format!("switched off: {is_off}, after: {reason}"))?;
+
+    let mut golden = Golden::new(BUILT_IN, &Settings::default(), Medium::Disk)?;
+    damage(&mut golden);
+    let mut machine = qemu.boot(&golden.image)?;
+    machine.wait_for_text(reason.as_str().split(" (CRC").next().expect("a first part"))?;
+    std::thread::sleep(Duration::from_millis(100));
+    let screen = machine.freeze()?.screen;
+    ensure(screen.squeezed().contains(&squeezed(&reason[..40.min(reason.len())])), || {
+        format!("the screen shows:\n{}", screen.text())
+    })
+}
+
+/// The boot sector stops with the letter R: a sector cannot be read.
+fn letter(damage: fn(&mut Golden), qemu: Qemu) -> Result<(), Trouble> {
+    let mut golden = Golden::new(BUILT_IN, &traced(8), Medium::Disk)?;
+    damage(&mut golden);
+    let mut machine = qemu.boot(&golden.image)?;
+    machine.wait_for_screen("!R")?;
+    let log = machine.serial()?;
+    ensure(log.is_empty(), || format!("on serial: {}", String::from_utf8_lossy(&log)))
+}

@@ -1,0 +1,78 @@
+//! The story is the same on the serial port, in video memory and on the host.
+use libtest_mimic::Trial;
+use machine::{
+    Emulator,
+    bochs::Bochs,
+    golden::{BUILT_IN, Golden, PUBLISHED},
+    qemu::{Qemu, QemuMachine},
+    screen::{ROWS, Screen, squeezed},
+    transcript::Transcript,
+};
+use model::settings::Settings;
+use unreallm::image::Medium;
+
+use crate::case::{Trouble, case, ensure};
+
+/// The tests of this file.
+pub fn cases() -> Vec<Trial> {
+    let mut cases = Vec::new();
+    for model in [BUILT_IN, PUBLISHED] {
+        cases.push(case(&format!("story::qemu_pc_{model}"), move || {
+            let golden = golden(model)?;
+            let mut machine = Qemu::default().boot(&golden.image)?;
+            is_told(&mut machine, &golden)?;
+            cursor_is_below_the_text(&mut machine)
+        }));
+        cases.push(case(&format!("story::qemu_q35_{model}"), move || {
+            let golden = golden(model)?;
+            is_told(&mut Qemu::q35().boot(&golden.image)?, &golden)
+        }));
+        cases.push(case(&format!("story::bochs_{model}"), move || {
+            let golden = golden(model)?;
+            is_told(&mut Bochs::default().boot(&golden.image)?, &golden)
+        }));
+    }
+    cases
+}
+
+/// A greedy story, after which the machine waits: its screen can be read.
+fn golden(model: &str) -> Result<Golden, Trouble> {
+    Ok(Golden::new(model, &Settings::default(), Medium::Disk)?)
+}
+
+fn is_told(machine: &mut impl Emulator, golden: &Golden) -> Result<(), Trouble> {
+    let log = machine.wait_for("the line with tok/s", |log| {
+        Transcript::parse(log).summary().is_some() && log.ends_with(b"\n")
+    })?;
+    let transcript = Transcript::parse(&log);
+    let (text, story) = (&transcript.text, &golden.text);
+    ensure(text.contains(&format!("{story}\n")), || {
+        format!("serial has:\n{text}\nnot the host's:\n{story}")
+    })?;
+    let (tokens, rate) = transcript.summary().expect("waited for above");
+    ensure(tokens as usize == golden.trace.len(), || format!("{tokens} tokens, not {}", golden.trace.len()))?;
+    ensure(rate > 0.0, || format!("{rate} tok/s"))?;
+    ensure(transcript.trace.is_empty(), || "a trace that nobody asked for".into())?;
+    let seen = machine.freeze()?;
+    ensure(!seen.registers.protected(), || format!("{:x?}", seen.registers))?;
+    shows(&seen.screen, story)
+}
+
+/// The screen holds the story, or as much of its end as there is room for.
+fn shows(screen: &Screen, story: &str) -> Result<(), Trouble> {
+    /// Characters that stay on the screen, also where much else is on it.
+    const SHOWN: usize = 1000;
+    let story: Vec<char> = squeezed(story).chars().collect();
+    let end: String = story[story.len().saturating_sub(SHOWN)..].iter().collect();
+    let shown = screen.squeezed();
+    ensure(shown.contains(&end), || {
+        format!("the screen shows:\n{}\nnot the story's end:\n{end}", screen.text())
+    })
+}
+
+fn cursor_is_below_the_text(machine: &mut QemuMachine) -> Result<(), Trouble> {
+    let screen = machine.screen()?;
+    let last = (0..ROWS).rev().find(|&row| !screen.row(row).is_empty()).unwrap_or(0);
+    let cursor = machine.cursor()?;
+    ensure(cursor == (last + 1, 0), || format!("cursor at {cursor:?}, text down to row {last}"))
+}
