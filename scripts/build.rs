@@ -1,4 +1,4 @@
-//! Builds the boot sector and the kernel for the bare machine, checks that they fit, and leaves
+//! Builds the boot sector, the loader and the kernel for the bare machine, checks that they fit, and leaves
 //! them for `src/embedded.rs` to put into the host program.
 use std::{
     env, fs,
@@ -40,7 +40,9 @@ fn main() {
     };
     let write = |name: &str, bytes: &[u8]| fs::write(out.join(name), bytes).expect("OUT_DIR can be written");
     write("stage1.bin", &code.stage1);
-    write("kernel.bin", &code.kernel);
-    // As Rust source: `Sizes { code: 1, ... }` is what its Debug form gives.
-    write("sizes.rs", format!("{:?}", code.sizes).as_bytes());
+    for (name, program) in [("loader", code.loader), ("kernel", code.kernel)] {
+        write(&format!("{name}.bin"), &program.file);
+        // As Rust source: `Sizes { code: 1, ... }` is what its Debug form gives.
+        write(&format!("{name}.sizes.rs"), format!("{:?}", program.sizes).as_bytes());
+    }
 }

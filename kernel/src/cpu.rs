@@ -6,6 +6,7 @@ use bitflags::bitflags;
 use core::arch::asm;
 use core::arch::x86::__cpuid;
 use core::fmt::{self, Write};
+use model::matmul::{Kernel, Sse2};
 use x86_64::registers::control::{Cr0Flags, Cr4Flags};
 
 /// EFLAGS bit that can be changed if there is a CPUID instruction.
@@ -25,6 +26,8 @@ bitflags! {
     pub struct Features: u64 {
         /// Time-stamp counter.
         const TSC = 1 << 4;
+        /// Local APIC.
+        const APIC = 1 << 9;
         /// FXSAVE, and the control bits that SSE needs.
         const FXSR = 1 << 24;
         /// SSE.
@@ -108,6 +111,16 @@ impl Cpu {
     /// Can SSE2 be switched on? The control bits come with FXSR.
     pub fn has_sse2(&self) -> bool {
         self.features.contains(Features::FXSR | Features::SSE | Features::SSE2)
+    }
+
+    /// The fastest kernel that this CPU runs, for after [`Cpu::set_up`].
+    pub fn kernel(&self) -> Kernel {
+        if !self.has_sse2() {
+            return Kernel::Scalar;
+        }
+        // SAFETY: the CPU has SSE2, and `set_up` has switched it on.
+        let sse2 = unsafe { Sse2::new() };
+        if self.is_tcg() { Kernel::Sse2Halves(sse2) } else { Kernel::Sse2(sse2) }
     }
 
     /// Sets CR0 and CR4 as we need them: caches on, SSE on where there is SSE2. All CPUs do this,

@@ -19,9 +19,11 @@ const PIC: u16 = 0x20;
 const READ_IN_SERVICE: u8 = 0x0B;
 const READ_REQUESTS: u8 = 0x0A;
 
-/// The BIOS's handlers of IRQ 4 and 5: segment and offset, as the vector table held them.
+/// The BIOS's handlers: offset and segment, as the vector table held them, in the order of
+/// [`VECTORS`]. IRQ 4 and 5 go on to the last two.
 #[unsafe(no_mangle)]
-static mut OLD_IRQ_HANDLERS: [u32; 2] = [0; 2];
+static mut OLD_HANDLERS: [u32; VECTORS.len()] = [0; VECTORS.len()];
+const VECTORS: [u32; 4] = [DIVIDE, INVALID_OPCODE, STACK_FAULT, GENERAL_PROTECTION];
 
 // IN: an interrupt frame (IP, CS, FLAGS) on whatever stack was in use; DS unknown. If the IRQ is in
 // service: goes on to the BIOS's handler, all registers as they were. Otherwise: an exception, which
@@ -64,8 +66,8 @@ global_asm!(
     "invalid_opcode:",
     "movw ${opcode}, %ax",
     "jmp exception",
-    "shared_vector stack_fault, {irq4}, {old}, {stack}",
-    "shared_vector general_protection, {irq5}, {old} + 4, {protection}",
+    "shared_vector stack_fault, {irq4}, {old} + 8, {stack}",
+    "shared_vector general_protection, {irq5}, {old} + 12, {protection}",
     "exception:",
     "popw %bx", // IP
     "popw %cx", // CS
@@ -91,7 +93,7 @@ global_asm!(
     opcode = const INVALID_OPCODE,
     stack = const STACK_FAULT,
     protection = const GENERAL_PROTECTION,
-    old = sym OLD_IRQ_HANDLERS,
+    old = sym OLD_HANDLERS,
     enter = sym unreal::enter,
     report = sym report,
     options(att_syntax),
@@ -104,27 +106,31 @@ unsafe extern "C" {
     fn general_protection();
 }
 
+/// A vector's entry in the interrupt vector table.
+fn entry(vector: u32) -> *mut u32 {
+    far::pointer(vector * 4)
+}
+
 /// Puts our handlers into the interrupt vector table.
 pub fn install() {
-    let handlers: [(u32, unsafe extern "C" fn()); 4] = [
-        (DIVIDE, divide_error),
-        (INVALID_OPCODE, invalid_opcode),
-        (STACK_FAULT, stack_fault),
-        (GENERAL_PROTECTION, general_protection),
-    ];
-    for (vector, handler) in handlers {
-        let entry: *mut u32 = far::pointer(vector * 4);
+    let handlers: [unsafe extern "C" fn(); VECTORS.len()] =
+        [divide_error, invalid_opcode, stack_fault, general_protection];
+    for (i, (vector, handler)) in VECTORS.into_iter().zip(handlers).enumerate() {
         let segment = u32::from(stage1::low_memory::KERNEL_CS);
         // SAFETY: the vector table's entries; a function's address is its offset in our code segment.
         // The old handlers are saved before the new can run: no IRQ 4 or 5 is unmasked yet.
         unsafe {
-            match vector {
-                STACK_FAULT => OLD_IRQ_HANDLERS[0] = entry.read_volatile(),
-                GENERAL_PROTECTION => OLD_IRQ_HANDLERS[1] = entry.read_volatile(),
-                _ => {}
-            }
-            entry.write_volatile(segment << 16 | handler as usize as u32);
+            OLD_HANDLERS[i] = entry(vector).read_volatile();
+            entry(vector).write_volatile(segment << 16 | handler as usize as u32);
         }
+    }
+}
+
+/// Puts the BIOS's handlers back, for a program whose code makes room for another's.
+pub fn uninstall() {
+    for (i, vector) in VECTORS.into_iter().enumerate() {
+        // SAFETY: [`install`] saved them.
+        unsafe { entry(vector).write_volatile(OLD_HANDLERS[i]) };
     }
 }
 

@@ -1,7 +1,7 @@
 //! The heap above 1 MB.
 use crate::e820::UsableRegion;
 use crate::far;
-use linked_list_allocator::LockedHeap;
+use linked_list_allocator::{Heap, LockedHeap};
 
 #[global_allocator]
 static HEAP: LockedHeap = LockedHeap::empty();
@@ -18,4 +18,14 @@ pub unsafe fn init(region: UsableRegion) {
 /// Bytes that are not in use.
 pub fn free() -> usize {
     HEAP.lock().free()
+}
+
+/// Takes the heap out, with all that is allocated on it, for the next program to go on with.
+pub fn take() -> Heap {
+    core::mem::replace(&mut HEAP.lock(), Heap::empty())
+}
+
+/// Goes on with what an earlier program took out.
+pub fn put(heap: Heap) {
+    *HEAP.lock() = heap;
 }

@@ -11,6 +11,7 @@ pub mod e820;
 pub mod memory_plan;
 pub mod prompt;
 pub mod sector_source;
+pub mod smp;
 
 #[cfg(target_os = "none")]
 pub mod a20;
@@ -30,6 +31,8 @@ pub mod exceptions;
 pub mod far;
 #[cfg(target_os = "none")]
 pub mod flat_limits;
+#[cfg(target_os = "none")]
+pub mod handover;
 #[cfg(target_os = "none")]
 pub mod heap;
 #[cfg(target_os = "none")]

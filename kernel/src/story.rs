@@ -4,11 +4,10 @@ use crate::refusal::OrRefuse;
 use crate::{console, println, stack_guard};
 use core::fmt::Write;
 use model::generate::Generator;
-use model::sampler::Sample;
 
 /// Tells a story to its end on both consoles; trace records go to the serial port alone. Then a line
 /// with the number of tokens and how many a second.
-pub fn tell(mut generator: Generator<impl Sample>, clock: &Clock) {
+pub fn tell(mut generator: Generator, clock: &Clock) {
     println!();
     let start = clock.now();
     let mut tokens = 0_u64;

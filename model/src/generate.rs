@@ -1,17 +1,16 @@
 //! The loop around the engine, as in llama2.c: first the prompt's tokens, then sampled ones, until
 //! the story ends. The machine and the host run this same code, so their traces can be compared.
 use crate::engine::{Engine, EngineError};
-use crate::sampler::{Sample, Sampler};
+use crate::sampler::Sampler;
 use crate::tokenizer::{BOS, Piece, Tokenizer};
 use crate::trace::{TraceRecord, logits_crc};
 use alloc::vec::Vec;
 
-/// A story in the making. A machine that only decodes greedily leaves the rest of the sampler out by
-/// the type of its sampler.
-pub struct Generator<'a, S = Sampler<'a>> {
+/// A story in the making.
+pub struct Generator<'a> {
     engine: &'a mut dyn Engine,
     tokenizer: &'a Tokenizer,
-    sampler: S,
+    sampler: Sampler<'a>,
     options: Options,
     /// Begins with BOS.
     prompt: Vec<u32>,
@@ -55,12 +54,12 @@ impl Step<'_> {
     }
 }
 
-impl<'a, S: Sample> Generator<'a, S> {
+impl<'a> Generator<'a> {
     /// A story that begins with `prompt`: tokens without the leading BOS, empty for none.
     pub fn new(
         engine: &'a mut dyn Engine,
         tokenizer: &'a Tokenizer,
-        sampler: S,
+        sampler: Sampler<'a>,
         prompt: &[u32],
         options: Options,
     ) -> Self {

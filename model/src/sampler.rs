@@ -20,21 +20,6 @@ pub fn argmax(logits: &[i32]) -> u32 {
     best.1
 }
 
-/// Chooses the next token.
-pub trait Sample {
-    /// The next token.
-    fn sample(&mut self, logits: &[i32]) -> Result<u32, EngineError>;
-}
-
-/// Always the likeliest token.
-pub struct Greedy;
-
-impl Sample for Greedy {
-    fn sample(&mut self, logits: &[i32]) -> Result<u32, EngineError> {
-        Ok(argmax(logits))
-    }
-}
-
 /// How tokens are chosen.
 pub enum Sampler<'t> {
     /// Always the likeliest one.
@@ -61,10 +46,9 @@ impl<'t> Sampler<'t> {
         let per_unit = LOG2_E.div(Scale::new(temperature.into(), -16));
         Self::Random(Chance { tables, per_unit, topp, random: Random::new(seed), weights, heap, nucleus })
     }
-}
 
-impl Sample for Sampler<'_> {
-    fn sample(&mut self, logits: &[i32]) -> Result<u32, EngineError> {
+    /// The next token.
+    pub fn sample(&mut self, logits: &[i32]) -> Result<u32, EngineError> {
         match self {
             Self::Greedy => Ok(argmax(logits)),
             Self::Random(chance) => chance.sample(logits).map_err(|_| {

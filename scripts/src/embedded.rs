@@ -1,13 +1,21 @@
 //! What the host program carries: the machine's code, and the model that ships with the project.
-use crate::machine_code::{MachineCode, flatten::Sizes};
+use crate::machine_code::{MachineCode, Program, flatten::Sizes};
 
-/// The boot sector and the kernel that the build script made.
+macro_rules! program {
+    ($name:literal) => {
+        Program {
+            file: include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".bin")).to_vec(),
+            sizes: include!(concat!(env!("OUT_DIR"), "/", $name, ".sizes.rs")),
+        }
+    };
+}
+
+/// What the build script made.
 pub fn machine_code() -> MachineCode {
-    let sizes: Sizes = include!(concat!(env!("OUT_DIR"), "/sizes.rs"));
     MachineCode {
         stage1: include_bytes!(concat!(env!("OUT_DIR"), "/stage1.bin")).to_vec(),
-        kernel: include_bytes!(concat!(env!("OUT_DIR"), "/kernel.bin")).to_vec(),
-        sizes,
+        loader: program!("loader"),
+        kernel: program!("kernel"),
     }
 }
 

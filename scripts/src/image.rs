@@ -1,4 +1,4 @@
-//! The disk image: boot sector, kernel, settings and packed model, where the disk map says.
+//! The disk image: boot sector, loader, kernel, settings and packed model, where the disk map says.
 use std::{
     fs::File,
     io::{self, BufWriter, Seek, SeekFrom, Write},
@@ -6,7 +6,9 @@ use std::{
 };
 
 use stage1::{
-    disk_map::{FLOPPY_BYTES, IMAGE_ALIGN, KERNEL_LBA, MODEL_LBA, SECTOR, SETTINGS_LBA, SETTINGS_SECTORS},
+    disk_map::{
+        FLOPPY_BYTES, IMAGE_ALIGN, KERNEL_LBA, LOADER_LBA, MODEL_LBA, SECTOR, SETTINGS_LBA, SETTINGS_SECTORS,
+    },
     partition::{PartitionEntry, SIGNATURE, SIGNATURE_OFFSET, TABLE_OFFSET},
 };
 
@@ -100,8 +102,11 @@ fn lay_out<W: Write + Seek, E>(
         return Err(ImageError::Settings { bytes: settings.len() });
     }
     let at = |lba: u32| SeekFrom::Start(u64::from(lba) * u64::from(SECTOR));
-    file.seek(at(KERNEL_LBA)).and_then(|_| file.write_all(&code.kernel)).map_err(&failed)?;
-    file.seek(at(SETTINGS_LBA)).and_then(|_| file.write_all(settings)).map_err(&failed)?;
+    for (lba, bytes) in
+        [(LOADER_LBA, &code.loader.file[..]), (KERNEL_LBA, &code.kernel.file), (SETTINGS_LBA, settings)]
+    {
+        file.seek(at(lba)).and_then(|_| file.write_all(bytes)).map_err(&failed)?;
+    }
     file.seek(at(MODEL_LBA)).map_err(&failed)?;
     model(file).map_err(ImageError::Model)?;
     let end = file.stream_position().map_err(&failed)?;
@@ -152,10 +157,11 @@ mod tests {
         assert_eq!(image[..code.stage1.len()], code.stage1);
         assert_eq!(image[446], 0x80, "the first partition can be booted");
         assert_eq!(image[510..512], [0x55, 0xAA]);
-        assert_eq!(image[512..512 + code.kernel.len()], code.kernel);
-        assert_eq!(image[249 * 512..249 * 512 + 8], *b"settings");
-        assert_eq!(image[131_072..231_072], model);
-        assert!(image[231_072..].iter().all(|&byte| byte == 0));
+        assert_eq!(image[512..512 + code.loader.file.len()], code.loader.file);
+        assert_eq!(image[249 * 512..249 * 512 + code.kernel.file.len()], code.kernel.file);
+        assert_eq!(image[497 * 512..497 * 512 + 8], *b"settings");
+        assert_eq!(image[262_144..362_144], model);
+        assert!(image[362_144..].iter().all(|&byte| byte == 0));
     }
 
     #[test]
@@ -163,14 +169,14 @@ mod tests {
         let (image, _) = made(Medium::Floppy, b"", &[1; 1_000_000]).unwrap();
         assert_eq!(image.len(), 1_474_560);
         let error = made(Medium::Floppy, b"", &[1; 1_400_000]).unwrap_err().to_string();
-        assert!(error.contains("1531072 bytes and a floppy has 1474560"), "{error}");
+        assert!(error.contains("1662144 bytes and a floppy has 1474560"), "{error}");
     }
 
     #[test]
     fn a_disk_grows_by_whole_mebibytes() {
-        let (image, _) = made(Medium::Disk, b"", &[1; (1 << 20) - 131_072]).unwrap();
+        let (image, _) = made(Medium::Disk, b"", &[1; (1 << 20) - 262_144]).unwrap();
         assert_eq!(image.len(), 1 << 20);
-        let (image, _) = made(Medium::Disk, b"", &[1; (1 << 20) - 131_071]).unwrap();
+        let (image, _) = made(Medium::Disk, b"", &[1; (1 << 20) - 262_143]).unwrap();
         assert_eq!(image.len(), 2 << 20);
     }
 

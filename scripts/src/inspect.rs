@@ -13,14 +13,14 @@ use model::{
     source::Reader,
 };
 use stage1::{
-    disk_map::{FLOPPY_BYTES, IMAGE_ALIGN, KERNEL_LBA, MODEL_LBA, SECTOR, SETTINGS_LBA},
+    disk_map::{FLOPPY_BYTES, IMAGE_ALIGN, KERNEL_LBA, LOADER_LBA, MODEL_LBA, SECTOR, SETTINGS_LBA},
     kernel_header::{self, KernelHeader},
     partition::{SIGNATURE, SIGNATURE_OFFSET},
 };
 
 use crate::{
     image::SETTINGS_BYTES,
-    machine_code::{KERNEL_BYTES, kernel_crc},
+    machine_code::{PROGRAM_BYTES, program_crc},
 };
 
 /// What is in a file.
@@ -44,6 +44,8 @@ pub enum Contents {
 pub struct ImageContents {
     /// Its length.
     pub bytes: u64,
+    /// The loader's header.
+    pub loader: KernelHeader,
     /// The kernel's header.
     pub kernel: KernelHeader,
     /// The boot settings.
@@ -75,14 +77,16 @@ pub enum InspectError {
         /// Bytes there are.
         found: u64,
     },
-    /// Its kernel is damaged.
-    #[error("{path}: the kernel is damaged (CRC {}, expected {expected:08x}); write the image again", found.map_or("of no known range".into(), |found| format!("{found:08x}")))]
-    Kernel {
+    /// Its loader or its kernel is damaged.
+    #[error("{path}: {program} is damaged (CRC {}, expected {expected:08x}); write the image again", found.map_or("of no known range".into(), |found| format!("{found:08x}")))]
+    Program {
         /// The file.
         path: PathBuf,
-        /// What the kernel's header says.
+        /// Which of the two.
+        program: &'static str,
+        /// What its header says.
         expected: u32,
-        /// What the kernel has; none where its lengths lie.
+        /// What it has; none where its lengths lie.
         found: Option<u32>,
     },
     /// Its settings are damaged.
@@ -134,9 +138,9 @@ pub fn inspect(path: &Path) -> Result<Contents, InspectError> {
     }
 }
 
-/// Whether a file that starts like this is one of our disk images: a boot sector, then our kernel.
+/// Whether a file that starts like this is one of our disk images: a boot sector, then our loader.
 fn is_image(start: &[u8]) -> bool {
-    let magic = start.get((KERNEL_LBA * SECTOR) as usize..);
+    let magic = start.get((LOADER_LBA * SECTOR) as usize..);
     start.get(SIGNATURE_OFFSET..).is_some_and(|end| end.starts_with(&SIGNATURE))
         && magic.is_none_or(|magic| kernel_header::MAGIC.to_le_bytes().starts_with(magic))
 }
@@ -178,14 +182,16 @@ fn image(path: &Path, file: &mut BufReader<File>, bytes: u64) -> Result<ImageCon
         let read = file.seek(SeekFrom::Start(at(lba))).and_then(|_| file.read_exact(&mut part));
         read.map(|()| part).map_err(|cause| InspectError::Read { path: path.into(), cause })
     };
-    let kernel_bytes = part("the kernel", KERNEL_LBA, KERNEL_BYTES)?;
+    let programs = [("the loader", LOADER_LBA), ("the kernel", KERNEL_LBA)];
+    let [loader, kernel] = programs.map(|(name, lba)| Ok((name, part(name, lba, PROGRAM_BYTES)?)));
     let settings = part("the boot settings", SETTINGS_LBA, SETTINGS_BYTES)?;
-    let found = kernel_crc(&kernel_bytes);
-    let kernel = KernelHeader::read(&kernel_bytes).filter(|kernel| found == Some(kernel.crc));
-    let Some(kernel) = kernel else {
-        let expected = KernelHeader::read(&kernel_bytes).map_or(0, |kernel| kernel.crc);
-        return Err(InspectError::Kernel { path: path.into(), expected, found });
-    };
+    let [loader, kernel] = [loader?, kernel?].map(|(program, bytes)| {
+        let (found, header) = (program_crc(&bytes), KernelHeader::read(&bytes));
+        let expected = header.map_or(0, |header| header.crc);
+        let intact = header.filter(|header| found == Some(header.crc));
+        intact.ok_or_else(|| InspectError::Program { path: path.into(), program, expected, found })
+    });
+    let (loader, kernel) = (loader?, kernel?);
     let settings =
         Settings::parse(&settings).map_err(|cause| InspectError::Settings { path: path.into(), cause })?;
     let model = packed(path, file, bytes, at(MODEL_LBA))?;
@@ -193,7 +199,7 @@ fn image(path: &Path, file: &mut BufReader<File>, bytes: u64) -> Result<ImageCon
         let needed = bytes.next_multiple_of(IMAGE_ALIGN.into());
         return Err(InspectError::Short { path: path.into(), part: "its padding", needed, found: bytes });
     }
-    Ok(ImageContents { bytes, kernel, settings, model })
+    Ok(ImageContents { bytes, loader, kernel, settings, model })
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
-//! Reading the kernel by INT 13h.
+//! Reading the loader by INT 13h.
 use core::arch::{asm, global_asm};
 use core::cell::UnsafeCell;
 use core::mem::{MaybeUninit, offset_of};
 use stage1::disk_address::{DiskAddressPacket, Geometry};
-use stage1::disk_map::{KERNEL_LBA, KERNEL_SECTORS};
+use stage1::disk_map::{LOADER_LBA, PROGRAM_SECTORS};
 use stage1::low_memory::KERNEL_DATA;
 
 /// Functions, in AH.
@@ -26,7 +26,7 @@ const EXTENDED_STEP: u16 = 8;
 const PARAGRAPHS_PER_SECTOR: u16 = 512 / 16;
 
 const _: () =
-    assert!(KERNEL_DATA.start.is_multiple_of(4096) && KERNEL_SECTORS.is_multiple_of(EXTENDED_STEP as u32));
+    assert!(KERNEL_DATA.start.is_multiple_of(4096) && PROGRAM_SECTORS.is_multiple_of(EXTENDED_STEP as u32));
 
 /// The drive that we came from, and how far we read.
 #[repr(C)]
@@ -57,7 +57,7 @@ impl<T> Single<T> {
 
 /// Starts with the kernel's first sectors.
 pub static DISK: Single<Disk> = Single(UnsafeCell::new(Disk {
-    packet: DiskAddressPacket::new(KERNEL_LBA, EXTENDED_STEP, (KERNEL_DATA.start >> 4) as u16),
+    packet: DiskAddressPacket::new(LOADER_LBA, EXTENDED_STEP, (KERNEL_DATA.start >> 4) as u16),
     drive: 0,
     tries: TRIES,
     geometry: None,
@@ -113,10 +113,10 @@ impl Disk {
         (self.tries != 0).then_some(())
     }
 
-    /// Is there more of the kernel to read?
+    /// Is there more of the loader to read?
     #[inline(always)]
     pub fn wants_more(&self) -> bool {
-        self.sector() < (KERNEL_LBA + KERNEL_SECTORS) as u8
+        self.sector() < (LOADER_LBA + PROGRAM_SECTORS) as u8
     }
 
     /// The next sector's number, which fits a byte.
@@ -191,4 +191,4 @@ global_asm!(
 );
 
 const _: () = assert!(offset_of!(Disk, packet) == 0, "the thunk takes the one's address for the other's");
-const _: () = assert!(KERNEL_LBA + KERNEL_SECTORS <= 0xFF, "sector numbers are compared as bytes");
+const _: () = assert!(LOADER_LBA + PROGRAM_SECTORS <= 0xFF, "sector numbers are compared as bytes");

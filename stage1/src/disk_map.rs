@@ -2,26 +2,28 @@
 //!
 //! ```text
 //! 0        boot sector: stage1 (446 bytes), partition table, 55 AA
-//! 1        kernel: what memory holds from 0x1000 to 0x1FFFF, byte for byte
-//! 249      boot settings: `key=value` text
-//! 256      packed model, at a multiple of 4 KiB
+//! 1        loader: what memory holds from 0x1000 to 0x1FFFF, byte for byte
+//! 249      kernel: the same memory, after the loader has put the kernel in its own place
+//! 497      boot settings: `key=value` text
+//! 512      packed model, at a multiple of 4 KiB
 //!          zeros to a multiple of 1 MiB (a floppy: to 1,474,560 bytes)
 //! ```
 use crate::low_memory::{KERNEL_CODE, KERNEL_DATA};
 
 /// Bytes in a sector.
 pub const SECTOR: u32 = 512;
-/// First sector of the kernel.
-pub const KERNEL_LBA: u32 = 1;
-/// Sectors of the kernel: its data and its code, loaded in one piece from
-/// [`KERNEL_DATA`]`.start` on.
-pub const KERNEL_SECTORS: u32 = (KERNEL_DATA.size() + KERNEL_CODE.size()) / SECTOR;
+/// Sectors of a program, the loader or the kernel: its data and its code in one piece.
+pub const PROGRAM_SECTORS: u32 = (KERNEL_DATA.size() + KERNEL_CODE.size()) / SECTOR;
+/// First sector of the loader, which the boot sector loads.
+pub const LOADER_LBA: u32 = 1;
+/// First sector of the kernel, which the loader loads.
+pub const KERNEL_LBA: u32 = LOADER_LBA + PROGRAM_SECTORS;
 /// First sector of the boot settings.
-pub const SETTINGS_LBA: u32 = KERNEL_LBA + KERNEL_SECTORS;
-/// Sectors of the boot settings: all that is left before the model.
-pub const SETTINGS_SECTORS: u32 = MODEL_LBA - SETTINGS_LBA;
+pub const SETTINGS_LBA: u32 = KERNEL_LBA + PROGRAM_SECTORS;
+/// Sectors of the boot settings.
+pub const SETTINGS_SECTORS: u32 = 7;
 /// First sector of the packed model.
-pub const MODEL_LBA: u32 = 256;
+pub const MODEL_LBA: u32 = 512;
 /// A hard disk image is a multiple of this many bytes: some machines do not boot smaller ones.
 pub const IMAGE_ALIGN: u32 = 1 << 20;
 /// Bytes of a 1.44 MB floppy: 80 cylinders, 2 heads, 18 sectors.
@@ -30,6 +32,6 @@ pub const FLOPPY_BYTES: u32 = 80 * 2 * 18 * SECTOR;
 pub const STAGE1_BYTES: usize = 446;
 
 const _: () = {
-    assert!(SETTINGS_LBA < MODEL_LBA, "the kernel grew into the model");
+    assert!(SETTINGS_LBA + SETTINGS_SECTORS <= MODEL_LBA, "the settings grew into the model");
     assert!((MODEL_LBA * SECTOR).is_multiple_of(4096), "the model starts at a multiple of 4 KiB");
 };

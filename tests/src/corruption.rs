@@ -1,7 +1,9 @@
 //! Seeded damage to a disk image: the same seed gives the same flipped bits everywhere.
 use std::ops::Range;
 
-use stage1::disk_map::{KERNEL_LBA, MODEL_LBA, SECTOR, SETTINGS_LBA, STAGE1_BYTES};
+use stage1::disk_map::{
+    KERNEL_LBA, LOADER_LBA, MODEL_LBA, SECTOR, SETTINGS_LBA, SETTINGS_SECTORS, STAGE1_BYTES,
+};
 
 /// A part of the image, by what happens when it is damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +12,8 @@ pub enum Region {
     Stage1,
     /// Partition table and signature: nothing of ours reads them.
     PartitionTable,
+    /// The loader's file, to the last of its sectors.
+    Loader,
     /// The kernel's file, to the last of its sectors.
     Kernel,
     /// The settings' text and the zeros behind it.
@@ -21,9 +25,10 @@ pub enum Region {
 }
 
 /// All regions in the order of the disk.
-pub const REGIONS: [Region; 6] = [
+pub const REGIONS: [Region; 7] = [
     Region::Stage1,
     Region::PartitionTable,
+    Region::Loader,
     Region::Kernel,
     Region::Settings,
     Region::Model,
@@ -37,9 +42,10 @@ impl Region {
         let model_end = at(MODEL_LBA) + model;
         match self {
             Self::Stage1 => 0..STAGE1_BYTES,
-            Self::PartitionTable => STAGE1_BYTES..at(KERNEL_LBA),
+            Self::PartitionTable => STAGE1_BYTES..at(LOADER_LBA),
+            Self::Loader => at(LOADER_LBA)..at(KERNEL_LBA),
             Self::Kernel => at(KERNEL_LBA)..at(SETTINGS_LBA),
-            Self::Settings => at(SETTINGS_LBA)..at(MODEL_LBA),
+            Self::Settings => at(SETTINGS_LBA)..at(SETTINGS_LBA + SETTINGS_SECTORS),
             Self::Model => at(MODEL_LBA)..model_end,
             Self::Padding => model_end..image,
         }
@@ -47,7 +53,7 @@ impl Region {
 
     /// Whether every damage to it must be noticed: it has a CRC.
     pub fn checked(self) -> bool {
-        matches!(self, Self::Kernel | Self::Settings | Self::Model)
+        matches!(self, Self::Loader | Self::Kernel | Self::Settings | Self::Model)
     }
 }
 

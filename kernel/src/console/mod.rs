@@ -26,16 +26,21 @@ mod both {
         serial: Serial,
     }
 
-    static CONSOLE: Spinlock<Console> = Spinlock::new(Console {
-        is_set_up: false,
-        is_screen_off: false,
-        vga: Vga,
-        screen: Screen::new(),
-        decoder: Decoder::new(),
-        serial: Serial::absent(),
-    });
+    static CONSOLE: Spinlock<Console> = Spinlock::new(Console::absent());
 
     impl Console {
+        /// Neither a screen nor a port yet.
+        pub const fn absent() -> Self {
+            Self {
+                is_set_up: false,
+                is_screen_off: false,
+                vga: Vga,
+                screen: Screen::new(),
+                decoder: Decoder::new(),
+                serial: Serial::absent(),
+            }
+        }
+
         /// Writes UTF-8, which may begin or end inside a character, to both consoles.
         pub fn write_bytes(&mut self, bytes: &[u8]) {
             self.serial.send_text(bytes);
@@ -79,6 +84,16 @@ mod both {
         console.is_set_up = true;
     }
 
+    /// Takes the console out, for the next program to go on with.
+    pub fn take() -> Console {
+        core::mem::replace(&mut CONSOLE.lock(), Console::absent())
+    }
+
+    /// Goes on with what an earlier program took out.
+    pub fn put(console: Console) {
+        *CONSOLE.lock() = console;
+    }
+
     /// Runs `work` on the console.
     pub fn with<R>(work: impl FnOnce(&mut Console) -> R) -> R {
         work(&mut CONSOLE.lock())
@@ -98,7 +113,7 @@ mod both {
 }
 
 #[cfg(target_os = "none")]
-pub use both::{Console, init, seize, with};
+pub use both::{Console, init, put, seize, take, with};
 
 /// Prints to both consoles.
 #[macro_export]

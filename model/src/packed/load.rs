@@ -73,13 +73,12 @@ impl Model {
         let layers = (0..shape.n_layers).map(|_| reader.layer()).collect();
         let rms_final = reader.gain(Kind::RmsFinal);
         let classifier = reader.matrix(Kind::Classifier);
-        let sector = (shape == Shape::STORIES260K).then(|| reader.sector()).flatten();
+        let sector = (shape == Shape::STORIES260K).then(|| reader.sector());
         reader.finish(header.payload_crc)?;
         let tokenizer = Tokenizer::parse(tokenizer, shape.vocab_size).map_err(PackedError::Tokenizer)?;
         let name = header.name.clone();
         let model =
             Self { shape, name, tokenizer, tables, rope, embedding, layers, rms_final, classifier, sector };
-        #[cfg(feature = "std")]
         if let Some(kind) = model.number_out_of_range() {
             return Err(PackedError::Number(kind));
         }
@@ -88,10 +87,6 @@ impl Model {
 
     /// A tensor with a number that the engine's arithmetic does not expect. Weights and gains may be
     /// anything.
-    ///
-    /// On the host only: no packer writes such numbers with a good CRC, in the machine they do nothing
-    /// worse than a strange story (sums wrap), and its 64 KB of code are scarce.
-    #[cfg(feature = "std")]
     fn number_out_of_range(&self) -> Option<Kind> {
         use crate::{rope::ROPE_BITS, tables::TABLE_BITS};
         let above_one = |table: &[u32]| table.iter().any(|&entry| entry > 1 << TABLE_BITS);
@@ -201,13 +196,8 @@ impl<S: Source> TensorReader<'_, S> {
         }
     }
 
-    /// `None` where this program was built without the 1356-byte mode.
-    fn sector(&mut self) -> Option<SectorWeights> {
+    fn sector(&mut self) -> SectorWeights {
         let kind = Kind::Sector;
-        if !cfg!(feature = "sector") {
-            drop(self.vector::<u8>(kind));
-            return None;
-        }
         let entry = self.entry(kind);
         let [embedding, rms_att, rms_ffn, rms_final, turns, exp, silu, scales] =
             SectorWeights::WORDS.map(|words| 4 * words as u64);
@@ -227,7 +217,7 @@ impl<S: Source> TensorReader<'_, S> {
             w2: self.numbers(kind, w2),
         };
         self.padding(&entry);
-        Some(weights)
+        weights
     }
 
     fn gain(&mut self, kind: Kind) -> Gain {

@@ -66,7 +66,6 @@ pub enum PackedError<E> {
     /// The tokenizer is damaged or of another model.
     Tokenizer(TokenizerError),
     /// A number that no packer writes, although the CRC is right.
-    #[cfg(feature = "std")]
     Number(Kind),
     /// No memory for a tensor.
     OutOfMemory {
@@ -103,7 +102,6 @@ impl<E: fmt::Display> fmt::Display for PackedError<E> {
                 )
             }
             Self::Tokenizer(error) => write!(f, "{error}"),
-            #[cfg(feature = "std")]
             Self::Number(kind) => {
                 write!(f, "the packed model's {} holds a number out of range, ", kind.name())?;
                 f.write_str("pack the checkpoint again")

@@ -19,8 +19,10 @@ pub fn image(args: &ImageArgs) -> Result<(), CommandError> {
     let path = args.output.display();
     println!("{path}: {}", Bytes(image_bytes));
     println!("  boot sector  {}", Of(code.stage1.len() as u64, STAGE1_BYTES as u64));
-    for line in kernel_lines(&code.sizes) {
-        println!("  {line}");
+    for (name, program) in [("loader", &code.loader), ("kernel", &code.kernel)] {
+        for line in program_lines(name, &program.sizes) {
+            println!("  {line}");
+        }
     }
     println!("  model        {} ({model})", Bytes(packed_bytes));
     let drive = if args.floppy { "if=floppy,format=raw" } else { "format=raw" };
@@ -28,14 +30,14 @@ pub fn image(args: &ImageArgs) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// What the kernel takes of its 64 KB of code and 60 KB of data.
-pub fn kernel_lines(sizes: &Sizes) -> [String; 2] {
+/// What a program takes of its 64 KB of code and 60 KB of data.
+pub fn program_lines(name: &str, sizes: &Sizes) -> [String; 2] {
     let Sizes { code, rodata, data, bss, stack } = *sizes;
     let used = rodata + data + bss;
     [
-        format!("kernel code  {}", Of(code.into(), KERNEL_CODE.size().into())),
+        format!("{name} code  {}", Of(code.into(), KERNEL_CODE.size().into())),
         format!(
-            "kernel data  {}: constants and data {}, zeros {}; {} are left for the stack",
+            "{name} data  {}: constants and data {}, zeros {}; {} are left for the stack",
             Of(used.into(), KERNEL_DATA.size().into()),
             rodata + data,
             bss,

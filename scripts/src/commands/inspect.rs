@@ -2,7 +2,7 @@
 use model::{packed::PackedHeader, settings::Decimal, shape::Shape};
 use serde_json::{Value, json};
 
-use super::{CommandError, image::kernel_lines};
+use super::{CommandError, image::program_lines};
 use crate::{
     cli::InspectArgs,
     embedded,
@@ -33,15 +33,20 @@ pub fn inspect(args: &InspectArgs) -> Result<(), CommandError> {
 
 fn describe_image(image: &ImageContents) {
     println!("disk image, {}, checksums right", Bytes(image.bytes));
-    println!(
-        "kernel: {} of code, {} of data",
-        Bytes(image.kernel.code_bytes.into()),
-        Bytes(image.kernel.data_bytes.into())
-    );
-    if image.kernel.crc == kernel_of_this_program().crc {
-        println!("  the same kernel as in this program:");
-        for line in kernel_lines(&embedded::machine_code().sizes) {
-            println!("  {line}");
+    let code = embedded::machine_code();
+    for (name, found, own) in
+        [("loader", &image.loader, &code.loader), ("kernel", &image.kernel, &code.kernel)]
+    {
+        println!(
+            "{name}: {} of code, {} of data",
+            Bytes(found.code_bytes.into()),
+            Bytes(found.data_bytes.into())
+        );
+        if own.header() == *found {
+            println!("  the same as in this program:");
+            for line in program_lines(name, &own.sizes) {
+                println!("  {line}");
+            }
         }
     }
     let settings = &image.settings;
@@ -88,11 +93,6 @@ fn describe_shape(shape: &Shape) {
     );
     let classifier = if shape.shared_classifier { "shared with the embedding" } else { "of its own" };
     println!("  classifier   {classifier}");
-}
-
-fn kernel_of_this_program() -> stage1::kernel_header::KernelHeader {
-    stage1::kernel_header::KernelHeader::read(&embedded::machine_code().kernel)
-        .expect("the build script has sealed the kernel")
 }
 
 fn to_json(contents: &Contents) -> Value {

@@ -19,7 +19,7 @@ use crate::{
         subject::Subject,
     },
     embedded,
-    machine_code::kernel_crc,
+    machine_code::program_crc,
     models::{self, Folders, built_in},
     packing::PackInput,
 };
@@ -71,7 +71,10 @@ fn circumstances() -> String {
     let system = rustix::system::uname();
     let qemu = find("qemu-system-x86_64", "").ok();
     let changed = qemu.as_ref().and_then(|path| fs::metadata(path).ok()?.modified().ok());
-    let code = kernel_crc(&embedded::machine_code().kernel);
+    let code = {
+        let code = embedded::machine_code();
+        [&code.loader, &code.kernel].map(|program| program_crc(&program.file))
+    };
     format!("{:?} {:?} {qemu:?} {changed:?} {code:?}", system.release(), system.version())
 }
 

@@ -20,6 +20,8 @@ pub struct Program {
 
 /// The boot sector.
 pub const STAGE1: Program = Program { package: "unreallm-stage1", binary: "stage1", feature: "boot" };
+/// The loader.
+pub const LOADER: Program = Program { package: "unreallm-kernel", binary: "loader", feature: "machine" };
 /// The kernel.
 pub const KERNEL: Program = Program { package: "unreallm-kernel", binary: "kernel", feature: "machine" };
 

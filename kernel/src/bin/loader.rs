@@ -1,32 +1,33 @@
-//! The kernel: the story of a boot.
+//! The loader: from the boot sector to a model in memory.
 #![no_std]
 #![no_main]
 
+extern crate alloc;
+
+use alloc::vec::Vec;
 use kernel::clock::Clock;
 use kernel::cpu::Cpu;
 use kernel::disk::Disk;
 use kernel::e820::UsableRegion;
+use kernel::handover::Handover;
 use kernel::loading::Loading;
-use kernel::power::{self, Outcome};
+use kernel::power;
 use kernel::refusal::OrRefuse;
 use kernel::sector_source::{SectorDisk, SectorSource};
 use kernel::{
-    a20, console, exceptions, flat_limits, heap, integrity, memory, memory_plan, println, stack_guard, story,
+    a20, console, exceptions, flat_limits, heap, integrity, memory, memory_plan, println, stack_guard,
 };
-use model::generate::{Generator, Options};
-use model::int8::Int8;
-use model::matmul::{Kernel, Sse2};
 use model::packed::{Model, PackedHeader};
-use model::sampler::Greedy;
 use model::settings::Settings;
-use stage1::disk_map::{MODEL_LBA, SETTINGS_LBA, SETTINGS_SECTORS};
+use model::source::Source;
+use stage1::disk_map::{KERNEL_LBA, MODEL_LBA, PROGRAM_SECTORS, SECTOR, SETTINGS_LBA, SETTINGS_SECTORS};
 
-/// From the boot sector's hand-over to the end of the story. `drive`: the BIOS's number of the drive
-/// that we came from.
+/// From the boot sector's hand-over to the kernel's. `drive`: in the lowest byte the BIOS's number of
+/// the drive that we came from.
 #[unsafe(no_mangle)]
-extern "C" fn kernel_main(drive: u32) -> ! {
+extern "C" fn program_main(drive: u32) -> ! {
     exceptions::install();
-    let intact = integrity::check(); // before anything changes the kernel's data
+    let intact = integrity::check_loader(); // before anything changes the loader's data
     stack_guard::arm();
     console::init();
     intact.or_refuse();
@@ -42,8 +43,10 @@ extern "C" fn kernel_main(drive: u32) -> ! {
     let mut disk = Disk::open(drive as u8).or_refuse();
     let settings = read_settings(&mut disk);
     power::set_power_off(settings.exit);
+    let kernel = read_kernel(&mut disk);
     let (model, context) = load_model(&mut disk, &clock);
-    tell_story(&model, context, &settings, &cpu, &clock)
+    exceptions::uninstall();
+    Handover::new(model, context, settings, cpu, clock).start_kernel(kernel)
 }
 
 /// Opens A20, takes the memory that the BIOS offers, proves that all segments reach it, and makes it
@@ -62,6 +65,14 @@ fn read_settings(disk: &mut Disk) -> Settings {
     Settings::parse(disk.fetched()).or_refuse()
 }
 
+/// The kernel's file, which takes this program's place at the end.
+fn read_kernel(disk: &mut Disk) -> Vec<u8> {
+    let mut kernel = alloc::vec![0; (PROGRAM_SECTORS * SECTOR) as usize];
+    SectorSource::new(disk, KERNEL_LBA).read(&mut kernel).or_refuse();
+    integrity::check("kernel", &kernel).or_refuse();
+    kernel
+}
+
 /// The model, and how many positions of context there is memory for.
 fn load_model(disk: &mut Disk, clock: &Clock) -> (Model, usize) {
     let mut source = Loading::new(SectorSource::new(disk, MODEL_LBA), clock);
@@ -74,19 +85,4 @@ fn load_model(disk: &mut Disk, clock: &Clock) -> (Model, usize) {
     let model = Model::load(&header, &mut source).or_refuse();
     source.finish();
     (model, plan.context)
-}
-
-fn tell_story(model: &Model, context: usize, settings: &Settings, cpu: &Cpu, clock: &Clock) -> ! {
-    let kernel = if cpu.has_sse2() {
-        // SAFETY: the CPU has SSE2, and `Cpu::set_up` has switched it on.
-        let sse2 = unsafe { Sse2::new() };
-        if cpu.is_tcg() { Kernel::Sse2Halves(sse2) } else { Kernel::Sse2(sse2) }
-    } else {
-        Kernel::Scalar
-    };
-    let mut engine = Int8::new(model, context, kernel).or_refuse();
-    let options =
-        Options { steps: settings.steps as usize, trace: settings.trace, raw_bytes: settings.raw_bytes };
-    story::tell(Generator::new(&mut engine, &model.tokenizer, Greedy, &[], options), clock);
-    power::finish(Outcome::Success) // nothing is dropped, which saves code
 }

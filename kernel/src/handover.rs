@@ -1,0 +1,116 @@
+//! What the loader leaves to the kernel, and how the kernel takes the loader's place.
+//!
+//! A program of the bare machine has 64 KB of code. Bringing the model into memory and telling
+//! stories with it need more than that together, and do not need each other; so they are two
+//! programs, linked from the same libraries, that run one after the other in the same memory.
+use crate::clock::Clock;
+use crate::console::{self, Console};
+use crate::cpu::Cpu;
+use crate::{far, heap};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::arch::{asm, global_asm};
+use linked_list_allocator::Heap;
+use model::packed::Model;
+use model::settings::Settings;
+use stage1::low_memory::{KERNEL_CODE, KERNEL_CS, KERNEL_DATA, STAGE1};
+
+/// "HAND", for a kernel that was started without a loader.
+const MAGIC: u32 = u32::from_le_bytes(*b"HAND");
+
+/// All that the kernel gets. It lies on the heap, above 1 MB, with everything that it owns; nothing
+/// in it may point into the loader's own statics, which are gone.
+pub struct Handover {
+    magic: u32,
+    /// The model.
+    pub model: Model,
+    /// How many positions of context there is memory for.
+    pub context: usize,
+    /// The boot settings.
+    pub settings: Settings,
+    /// What CPUID said.
+    pub cpu: Cpu,
+    /// The calibrated clock.
+    pub clock: Clock,
+    console: Console,
+    heap: Heap,
+}
+
+impl Handover {
+    /// Everything but the heap and the console, which [`Handover::start_kernel`] takes as the last.
+    pub fn new(model: Model, context: usize, settings: Settings, cpu: Cpu, clock: Clock) -> Box<Self> {
+        let (console, heap) = (Console::absent(), Heap::empty());
+        Box::new(Self { magic: MAGIC, model, context, settings, cpu, clock, console, heap })
+    }
+
+    /// Puts the kernel's file over the program that runs, and starts it.
+    pub fn start_kernel(mut self: Box<Self>, kernel: Vec<u8>) -> ! {
+        assert_eq!(kernel.len(), (KERNEL_CODE.end - KERNEL_DATA.start) as usize);
+        self.console = console::take();
+        self.heap = heap::take(); // nothing is allocated or freed from here on
+        let (handover, kernel) = (Box::leak(self), kernel.leak());
+        let pad: *mut u8 = far::pointer(STAGE1.start);
+        // SAFETY: the boot sector has done its work, so its place is free for the few bytes of the
+        // pad; the kernel's file fills exactly the memory of a program, and was checked; this
+        // program is not returned to.
+        unsafe {
+            let length = (&raw const jump_pad_end).byte_offset_from_unsigned(&raw const jump_pad);
+            // The pad is linked into the code segment: its address there is an offset.
+            let source: *const u8 = far::pointer(KERNEL_CODE.start + (&raw const jump_pad).addr() as u32);
+            pad.copy_from_nonoverlapping(source, length);
+            asm!(
+                "cli",
+                "cld",
+                "ljmpw $0, ${pad}",
+                pad = const STAGE1.start,
+                in("ecx") kernel.len(),
+                in("edx") &raw mut *handover,
+                in("eax") kernel.as_ptr(),
+                options(noreturn, att_syntax),
+            );
+        }
+    }
+
+    /// Takes over what the loader left at `address`.
+    ///
+    /// # Safety
+    /// `address` must be what the loader's [`Handover::start_kernel`] put into EDX. Both programs must
+    /// come from one build, so that they agree on every type.
+    pub unsafe fn take(address: u32) -> Self {
+        // SAFETY: the caller's promise. The heap is put in place before anything is freed.
+        let handover = unsafe {
+            let handover: *mut Self = far::pointer(address);
+            assert_eq!((*handover).magic, MAGIC, "the kernel was started by something else than its loader");
+            heap::put((&raw mut (*handover).heap).replace(Heap::empty()));
+            *Box::from_raw(handover)
+        };
+        handover
+    }
+
+    /// The console, to go on with. Taken once.
+    pub fn console(&mut self) -> Console {
+        core::mem::replace(&mut self.console, Console::absent())
+    }
+}
+
+unsafe extern "C" {
+    static jump_pad: u8;
+    static jump_pad_end: u8;
+}
+
+// Runs at the boot sector's old place, with CS = 0. IN: EAX = the kernel's file, ECX = its bytes, EDX =
+// handover. OUT: the kernel's entry, EDX kept. It uses no stack, as it overwrites it.
+global_asm!(
+    ".section .text.jump_pad, \"ax\"",
+    ".global jump_pad",
+    ".global jump_pad_end",
+    "jump_pad:",
+    "movl %eax, %esi",
+    "movl ${data}, %edi",
+    "rep movsb (%esi), %es:(%edi)",
+    "ljmpw ${cs}, $0",
+    "jump_pad_end:",
+    data = const KERNEL_DATA.start,
+    cs = const KERNEL_CS,
+    options(att_syntax),
+);

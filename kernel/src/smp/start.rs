@@ -1,0 +1,30 @@
+//! Where an application processor comes in. It starts in real mode with 64 KB limits, at the
+//! kernel's own first instruction, and follows the same road: unreal mode, caches on, SSE on.
+use super::{crew, stacks};
+use crate::cpu::Cpu;
+use core::sync::atomic::{AtomicU32, Ordering};
+use stage1::low_memory::KERNEL_CODE;
+
+/// The page of the kernel's first instruction, for the start-up IPI.
+pub const PAGE: u8 = (KERNEL_CODE.start >> 12) as u8;
+const _: () = assert!(KERNEL_CODE.start.is_multiple_of(1 << 12) && KERNEL_CODE.start >> 12 < 0x100);
+
+/// The stack of the processor that is being started; 0 while the first processor boots. The entry
+/// code tells the two apart by it.
+pub static STACK: AtomicU32 = AtomicU32::new(0);
+/// The worker that it becomes.
+static WORKER: AtomicU32 = AtomicU32::new(0);
+
+/// Says who comes next. One processor is started at a time.
+pub fn expect(worker: usize) {
+    crew::expect_report();
+    WORKER.store(worker as u32, Ordering::SeqCst);
+    STACK.store(stacks::top(worker), Ordering::SeqCst);
+}
+
+/// In from the entry code: unreal mode, a stack of its own, interrupts off.
+pub extern "C" fn application_processor() -> ! {
+    let worker = WORKER.load(Ordering::SeqCst) as usize;
+    Cpu::detect().set_up();
+    crew::work(worker)
+}
