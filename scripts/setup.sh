@@ -64,6 +64,13 @@ packages_for() {
         script:apt-get) echo bsdutils ;;
         script:dnf) echo util-linux-script ;;
         script:pacman) echo util-linux ;;
+        node:apt-get | node:pacman) echo nodejs npm ;;
+        node:dnf) echo nodejs nodejs-npm ;;
+        node:brew) echo node ;;
+        seabios:apt-get | seabios:pacman) echo seabios ;;
+        seabios:dnf) echo seabios-bin seavgabios-bin ;;
+        seabios:brew) echo qemu ;;
+        chromium:apt-get | chromium:dnf | chromium:pacman | chromium:brew) echo chromium ;;
         rustup:*) echo rustup ;;
         curl:*) echo curl ;;
     esac
@@ -185,4 +192,23 @@ need_qemu() { need qemu-system-x86_64 qemu "QEMU, the emulator that boots the im
 need_bochs() {
     need bochs bochs "Bochs, the emulator that checks segment limits,"
     need script script "script, the terminal that Bochs runs in,"
+}
+
+# What the page for the browser is made of, and tested in.
+need_web() {
+    need node node "Node.js, which runs the emulator v86 without a browser,"
+    need npm node "npm, which fetches v86,"
+    have_seabios || install seabios "SeaBIOS, the page's BIOS,"
+    have chromium || have chromium-browser || have google-chrome ||
+        install chromium "Chromium, the browser that the page is tested in,"
+}
+
+# True where one of the folders that `cargo unreal web` looks in has the BIOS images.
+have_seabios() {
+    local folder
+    for folder in /usr/share/seabios /usr/share/seavgabios /usr/share/qemu /opt/homebrew/share/qemu \
+        /usr/local/share/qemu; do
+        [ -e "$folder/vgabios-stdvga.bin" ] && return
+    done
+    return 1
 }

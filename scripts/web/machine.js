@@ -37,7 +37,7 @@ export function switchOn(parts, { image, memoryMib, screen, onSerial }) {
       hda: { buffer: image.buffer },
       memory_size: memoryMib * MIB,
       vga_memory_size: VGA_MEMORY,
-      screen: { container: screen, use_graphical_text: true },
+      screen: { container: screen },
       disable_mouse: true,
       disable_speaker: true,
       autostart: true,

@@ -32,6 +32,7 @@ async function start() {
     throw new Trouble("This browser has no WebAssembly, which the PC emulator is made of. It may be switched off by a high-security mode; any browser from 2018 or later has it.");
   }
   page = await (await request("page.json")).json();
+  fitScreen();
   fillForm();
   wireKeyboard();
   await boot();
@@ -166,6 +167,13 @@ function wireKeyboard() {
   keyboard.addEventListener("focus", () => pc?.keyboard_set_enabled(true));
   keyboard.addEventListener("blur", () => pc?.keyboard_set_enabled(false));
   keyboard.addEventListener("input", () => (keyboard.value = ""));
+}
+
+/** Tells the style sheet how wide the screen's font is, so that 80 characters fill the screen. */
+function fitScreen() {
+  const context = document.createElement("canvas").getContext("2d");
+  context.font = `100px ${getComputedStyle(document.documentElement).getPropertyValue("--mono")}`;
+  element("screen").style.setProperty("--advance", context.measureText("M").width / 100);
 }
 
 /** The form, with what the address asks for: ?model=, prompt=, temperature=, seed=. */

@@ -1,13 +1,14 @@
 // Takes the serial port's bytes apart: text for the terminal, trace records for the meter.
 //
-// After each forward pass a machine that traces sends "\n~ POSITION NEXT CRC\n". The story's text
-// goes on between these records as if they were not there.
+// After each forward pass a machine that traces sends "\n~ POSITION NEXT CRC\n", with carriage returns
+// where its serial port adds them. The story's text goes on between these records as if they were
+// not there.
 
 /** What may still become a record. */
-const BEGINNING = /^\n(~( (\d{1,10}( (\d{1,10}( [0-9a-f]{0,8})?)?)?)?)?)?$/;
+const BEGINNING = /^(\r|\r?\n(~( (\d{1,10}( (\d{1,10}( ([0-9a-f]{0,7}|[0-9a-f]{8}\r?))?)?)?)?)?)?)$/;
 /** A record. */
-const RECORD = /^\n~ (\d{1,10}) (\d{1,10}) ([0-9a-f]{8})\n$/;
-/** A line feed that nothing follows for this long is text, in milliseconds. */
+const RECORD = /^\r?\n~ (\d{1,10}) (\d{1,10}) ([0-9a-f]{8})\r?\n$/;
+/** A line end that nothing follows for this long is text, in milliseconds. */
 const PATIENCE = 200;
 
 /** Splits a stream of bytes. */
@@ -23,9 +24,8 @@ export class TraceFilter {
     this.timer = null;
   }
 
-  /** Takes the next byte. Carriage returns go: the terminal makes its own. */
+  /** Takes the next byte. */
   push(byte) {
-    if (byte === 13) return;
     clearTimeout(this.timer);
     this.take(String.fromCharCode(byte));
     if (this.held !== "") this.timer = setTimeout(() => this.flush(), PATIENCE);

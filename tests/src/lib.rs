@@ -12,6 +12,7 @@
 //! qmp                  QEMU's control socket: registers, memory, stop
 //! registers            CR0, CS and EIP out of what QEMU or Bochs prints
 //! screen, cp437        the VGA text screen out of the bytes at 0xB8000
+//! browser              Chromium and Node, where the page and v86 run
 //! transcript           the serial log: story, trace, last line
 //!   outcome            how a boot ended: told, stopped with a reason, dead, or silently wrong
 //! ```
@@ -19,6 +20,7 @@
 //! A machine is watched through three windows that do not trust each other: the serial port, video
 //! memory, and the processor's registers.
 pub mod bochs;
+pub mod browser;
 pub mod corruption;
 pub mod cp437;
 pub mod emulator;

@@ -75,7 +75,7 @@ pub enum WebError {
         /// The port.
         port: u16,
         /// Why not.
-        cause: String,
+        cause: io::Error,
     },
 }
 

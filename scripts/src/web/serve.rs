@@ -1,17 +1,25 @@
-//! A web server for this computer alone: gives out the files of one folder.
+//! A web server for this computer alone: gives out the files of one folder, a request a connection.
 use std::{
     fs::File,
-    net::{Ipv4Addr, SocketAddr},
+    io::{self, Read, Write},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     path::{Component, Path, PathBuf},
+    thread,
+    time::Duration,
 };
-
-use tiny_http::{Header, Method, Request, Response, StatusCode};
 
 use super::WebError;
 
+/// Bytes of a request's head at most; a browser's has about 500.
+const HEAD_BYTES: usize = 16 << 10;
+/// Header lines at most.
+const HEADERS: usize = 64;
+/// A browser that is silent for this long has gone: it opens connections that it may never use.
+const SILENCE: Duration = Duration::from_secs(60);
+
 /// Serves a page on 127.0.0.1.
 pub struct Server {
-    http: tiny_http::Server,
+    listener: TcpListener,
     folder: PathBuf,
     address: SocketAddr,
 }
@@ -22,10 +30,10 @@ impl Server {
     /// # Errors
     /// Where the port is taken.
     pub fn open(folder: &Path, port: u16) -> Result<Self, WebError> {
-        let http = tiny_http::Server::http((Ipv4Addr::LOCALHOST, port))
-            .map_err(|cause| WebError::Port { port, cause: cause.to_string() })?;
-        let address = http.server_addr().to_ip().expect("it listens on an IP address");
-        Ok(Self { http, folder: folder.into(), address })
+        let failed = |cause| WebError::Port { port, cause };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, folder: folder.into(), address })
     }
 
     /// The page's address.
@@ -33,42 +41,78 @@ impl Server {
         format!("http://{}/", self.address)
     }
 
-    /// Answers requests, for ever.
+    /// Answers requests, for ever: each connection has a thread, so that an idle one holds up none.
     pub fn run(&self) {
-        for request in self.http.incoming_requests() {
-            self.answer(request);
+        for stream in self.listener.incoming().flatten() {
+            let folder = self.folder.clone();
+            // A browser that goes away in the middle of an answer is no error of ours.
+            thread::spawn(move || drop(answer(stream, &folder)));
         }
     }
+}
 
-    fn answer(&self, request: Request) {
-        let status = |code: u16| Response::empty(StatusCode(code));
-        // A browser that went away in the middle of an answer is no error of ours.
-        let _ = match request.method() {
-            Method::Get | Method::Head => match self.find(request.url()) {
-                Some((file, kind)) => {
-                    let response = Response::from_file(file);
-                    request.respond(
-                        response
-                            .with_header(header("Content-Type", kind))
-                            .with_header(header("Cache-Control", "no-cache")),
-                    )
-                }
-                None => request.respond(status(404)),
-            },
-            _ => request.respond(status(405)),
-        };
+/// Reads a request and answers it.
+fn answer(mut stream: TcpStream, folder: &Path) -> io::Result<()> {
+    stream.set_read_timeout(Some(SILENCE))?;
+    stream.set_write_timeout(Some(SILENCE))?;
+    let Some((method, url)) = request(&mut stream)? else {
+        return head(&mut stream, "400 Bad Request", "", 0);
+    };
+    if method != "GET" && method != "HEAD" {
+        return head(&mut stream, "405 Method Not Allowed", "", 0);
     }
+    let Some((mut file, kind)) = find(folder, &url) else {
+        return head(&mut stream, "404 Not Found", "", 0);
+    };
+    head(&mut stream, "200 OK", kind, file.metadata()?.len())?;
+    if method == "GET" {
+        io::copy(&mut file, &mut stream)?;
+    }
+    Ok(())
+}
 
-    /// The file that an address means, and its kind.
-    fn find(&self, url: &str) -> Option<(File, &'static str)> {
-        let path = relative(url)?;
-        let path = if path.as_os_str().is_empty() { Path::new("index.html") } else { path };
-        let full = self.folder.join(path);
-        if !full.is_file() {
-            return None;
+/// A request's method and address; none where it is not one.
+fn request(stream: &mut TcpStream) -> io::Result<Option<(String, String)>> {
+    let mut bytes = Vec::new();
+    let mut chunk = [0; 2048];
+    while bytes.len() < HEAD_BYTES {
+        let read = stream.read(&mut chunk)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        Some((File::open(full).ok()?, kind(path)))
+        bytes.extend_from_slice(&chunk[..read]);
+        let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+        let mut request = httparse::Request::new(&mut headers);
+        match request.parse(&bytes) {
+            Ok(httparse::Status::Complete(_)) => {
+                let owned = |part: Option<&str>| part.unwrap_or_default().to_owned();
+                return Ok(Some((owned(request.method), owned(request.path))));
+            }
+            Ok(httparse::Status::Partial) => {}
+            Err(_) => return Ok(None),
+        }
     }
+    Ok(None)
+}
+
+/// Writes an answer's head.
+fn head(stream: &mut TcpStream, status: &str, kind: &str, bytes: u64) -> io::Result<()> {
+    let kind = if kind.is_empty() { String::new() } else { format!("Content-Type: {kind}\r\n") };
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\n{kind}Content-Length: {bytes}\r\nCache-Control: no-cache\r\nConnection: close\r\n\r\n"
+    )
+}
+
+/// The file that an address means, and its kind.
+fn find(folder: &Path, url: &str) -> Option<(File, &'static str)> {
+    let path = relative(url)?;
+    let path = if path.as_os_str().is_empty() { Path::new("index.html") } else { path };
+    let full = folder.join(path);
+    if !full.is_file() {
+        return None;
+    }
+    Some((File::open(full).ok()?, kind(path)))
 }
 
 /// The path in the folder; `None` for one that would leave it.
@@ -90,10 +134,6 @@ fn kind(path: &Path) -> &'static str {
         Some("wasm") => "application/wasm",
         _ => "application/octet-stream",
     }
-}
-
-fn header(name: &str, value: &str) -> Header {
-    Header::from_bytes(name, value).expect("the names and values above are plain ASCII")
 }
 
 #[cfg(test)]

@@ -1,0 +1,126 @@
+//! The whole page in Chromium: it boots, tells the host's story, and takes a prompt.
+use std::{
+    env,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use libtest_mimic::Trial;
+use machine::browser::{Chromium, Tab};
+use model::{settings::Settings, trace::TraceRecord};
+use serde_json::Value;
+use unreallm::web::images;
+
+use crate::{
+    case::{Trouble, case, ensure},
+    page::{self, BUILT_IN, PUBLISHED},
+    told::Told,
+};
+
+/// The longest that a browser lives.
+const LIMIT: Duration = Duration::from_secs(240);
+/// From opening the page to the first token.
+const FIRST_TOKEN: Duration = Duration::from_secs(10);
+/// From there to the end of the story.
+const STORY: Duration = Duration::from_secs(120);
+/// The page says this when the machine has printed its last line.
+const ENDED: &str = "document.getElementById('status')?.textContent === 'The end'";
+
+/// The tests of this file.
+pub fn cases() -> Vec<Trial> {
+    vec![
+        case("web_page::tells_the_published_story_as_the_host_does", || whole_story(PUBLISHED)),
+        case("web_page::tells_the_built_in_story_as_the_host_does", || whole_story(BUILT_IN)),
+        case("web_page::fits_a_phone", phone),
+        case("web_page::is_under_5_mb", size),
+    ]
+}
+
+/// A tab with the page and a model in it, and when it was opened.
+fn open(query: &str) -> Result<(Tab, Instant), Trouble> {
+    let url = page::serve(&page::folder()?)?;
+    let mut tab = Chromium::start(LIMIT)?.tab()?;
+    tab.resize(1280, 900, 1.0, false)?;
+    let opened = Instant::now();
+    tab.open(&format!("{url}{query}"))?;
+    Ok((tab, opened))
+}
+
+/// The page's trace so far.
+fn trace(tab: &mut Tab) -> Result<Vec<TraceRecord>, Trouble> {
+    let records = tab.value("unreallm.trace")?;
+    let record = |record: &Value| {
+        let number = |key: &str| record[key].as_u64().unwrap_or(u64::MAX);
+        TraceRecord {
+            pos: number("position") as usize,
+            next: number("next") as u32,
+            logits_crc: u32::from_str_radix(record["crc"].as_str().unwrap_or_default(), 16)
+                .unwrap_or_default(),
+        }
+    };
+    Ok(records.as_array().map(|records| records.iter().map(record).collect()).unwrap_or_default())
+}
+
+/// Compares the story on the page with the host's.
+fn compare(tab: &mut Tab, model: &str, prompt: &str) -> Result<(), Trouble> {
+    let image = page::image(&page::folder()?, model)?;
+    let told = Told::new(&image, &Settings { prompt: prompt.into(), ..images::settings() })?;
+    told.equals(&trace(tab)?)?;
+    let text = tab.value("unreallm.text")?.as_str().unwrap_or_default().replace('\r', "");
+    ensure(text.contains(told.text.trim()), || format!("the page has another story: {text}"))
+}
+
+/// Where pictures are wanted, takes one.
+fn picture(tab: &mut Tab, name: &str) -> Result<(), Trouble> {
+    if let Some(folder) = env::var_os("UNREALLM_PICTURES") {
+        tab.picture(&PathBuf::from(folder).join(format!("{name}.png")))?;
+    }
+    Ok(())
+}
+
+fn whole_story(model: &str) -> Result<(), Trouble> {
+    page::image(&page::folder()?, model)?;
+    let (mut tab, opened) = open(&format!("?model={model}"))?;
+    tab.wait("window.unreallm && unreallm.trace.length > 0", FIRST_TOKEN)?;
+    let first = opened.elapsed();
+    ensure(first <= FIRST_TOKEN, || format!("the first token came after {first:?}"))?;
+    tab.wait(ENDED, STORY)?;
+    compare(&mut tab, model, "")?;
+    let screen = tab.value("document.querySelector('#screen').innerText")?;
+    let last = tab.value("unreallm.text.trim().split('\\n').at(-1)")?;
+    let (screen, last) = (screen.as_str().unwrap_or_default(), last.as_str().unwrap_or_default());
+    ensure(last.starts_with('[') && screen.contains(last), || {
+        format!("the screen lacks {last:?}: {screen}")
+    })?;
+    let rate = tab.value("document.getElementById('rate').textContent")?;
+    eprintln!("{model} in Chromium: first token {first:.2?} after opening, {rate} tokens/s");
+    picture(&mut tab, &format!("page-{model}"))
+}
+
+fn phone() -> Result<(), Trouble> {
+    let (mut tab, _) = open(&format!("?model={BUILT_IN}"))?;
+    tab.resize(390, 844, 2.0, true)?;
+    tab.wait(ENDED, STORY)?;
+    let wide = tab.value("document.documentElement.scrollWidth")?;
+    ensure(wide.as_u64().is_some_and(|wide| wide <= 390), || format!("the page is {wide} wide"))?;
+    picture(&mut tab, "phone")
+}
+
+fn size() -> Result<(), Trouble> {
+    let page = page::folder()?;
+    let list = std::fs::read(page.join("page.json")).map_err(|error| Trouble::Wrong(error.to_string()))?;
+    let list: Value = serde_json::from_slice(&list).map_err(|error| Trouble::Wrong(error.to_string()))?;
+    let files = list["files"].as_object().cloned().unwrap_or_default();
+    let bytes = |images: &str| {
+        let counts = |name: &str| !name.starts_with("images/") || name == images;
+        files.iter().filter(|(name, _)| counts(name)).filter_map(|(_, bytes)| bytes.as_u64()).sum::<u64>()
+    };
+    for model in list["models"].as_array().into_iter().flatten() {
+        let image = model["image"].as_str().unwrap_or_default();
+        let bytes = bytes(image);
+        ensure((1_000_000..5_000_000).contains(&bytes), || {
+            format!("with {image} the page has {bytes} bytes")
+        })?;
+    }
+    Ok(())
+}

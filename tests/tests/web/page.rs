@@ -1,0 +1,67 @@
+//! The page under test, made once for all tests, and a server for it.
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, OnceLock, PoisonError},
+    thread,
+};
+
+use tempfile::TempDir;
+use unreallm::{
+    models::Folders,
+    packing::PackInput,
+    web::{WebError, folder::Page, images, serve::Server},
+};
+
+use crate::case::Trouble;
+
+/// The model that ships with the project.
+pub const BUILT_IN: &str = unreallm::embedded::MODEL_NAME;
+/// The model of the published stories; not on every computer.
+pub const PUBLISHED: &str = "stories260K";
+
+/// The page's folder, with the built-in model and, where it is here, the published one.
+pub fn folder() -> Result<PathBuf, Trouble> {
+    static FOLDER: OnceLock<TempDir> = OnceLock::new();
+    static MADE: Mutex<bool> = Mutex::new(false);
+    let folder = FOLDER.get_or_init(|| TempDir::with_prefix("unreallm-page-").expect("a temporary folder"));
+    let place = folder.path().join("page");
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*made {
+        make(&place)?;
+        *made = true;
+    }
+    Ok(place)
+}
+
+/// Writes the page.
+fn make(place: &Path) -> Result<(), Trouble> {
+    let mut page = Page::begin(place, None, |line| eprintln!("{line}")).map_err(|error| match error {
+        WebError::NoNpm | WebError::NoBios { .. } | WebError::Npm { .. } => Trouble::Skip(error.to_string()),
+        error => Trouble::Wrong(error.to_string()),
+    })?;
+    let wrong = |error: &dyn std::fmt::Display| Trouble::Wrong(error.to_string());
+    let folders = Folders::of_user();
+    for name in [PUBLISHED, BUILT_IN] {
+        let Ok(found) = folders.find(name) else { continue };
+        let mut input = PackInput::open(&found, None, &folders).map_err(|error| wrong(&error))?;
+        let model = images::write(&mut input, page.path()).map_err(|error| wrong(&error))?;
+        page.add(model).map_err(|error| wrong(&error))?;
+    }
+    page.put().map_err(|error| wrong(&error)).map(drop)
+}
+
+/// A model's disk image on the page; skipped where the model is not on this computer.
+pub fn image(page: &Path, model: &str) -> Result<Vec<u8>, Trouble> {
+    let path = page.join(format!("images/{model}.img"));
+    std::fs::read(path).map_err(|_| {
+        Trouble::Skip(format!("the model {model} is not on this computer; set UNREALLM_MODELS to its folder"))
+    })
+}
+
+/// Serves a folder until the tests end, and gives its address.
+pub fn serve(folder: &Path) -> Result<String, Trouble> {
+    let server = Server::open(folder, 0).map_err(|error| Trouble::Wrong(error.to_string()))?;
+    let url = server.url();
+    thread::spawn(move || server.run());
+    Ok(url)
+}

@@ -1,0 +1,43 @@
+//! The page's disk images in v86 under Node: the machine's numbers are the host's.
+use std::time::Duration;
+
+use libtest_mimic::Trial;
+use machine::browser::node;
+use model::{settings::Settings, trace::TraceRecord};
+use serde_json::json;
+use unreallm::web::images;
+
+use crate::{
+    case::{Trouble, case, ensure},
+    page::{self, BUILT_IN, PUBLISHED},
+    told::Told,
+};
+
+/// The longest that a story may take; it is some seconds.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// The tests of this file.
+pub fn cases() -> Vec<Trial> {
+    [BUILT_IN, PUBLISHED]
+        .into_iter()
+        .map(|model| case(&format!("v86::trace_{model}"), move || trace(model, "").map(drop)))
+        .collect()
+}
+
+/// Compares a whole story, and gives what the machine said without its trace.
+fn trace(model: &str, prompt: &str) -> Result<String, Trouble> {
+    let page = page::folder()?;
+    let image = page::image(&page, model)?;
+    let settings = Settings { prompt: prompt.into(), ..images::settings() };
+    let told = Told::new(&image, &settings)?;
+    let shown = node::boot(&page, model, &json!({ "prompt": prompt }), LIMIT)?;
+    let (records, text) = TraceRecord::split(&shown.serial);
+    told.equals(&records)?;
+    let text = text.replace('\r', "");
+    ensure(text.contains(told.text.trim()), || format!("the story is not in what the machine said: {text}"))?;
+    let last = text.lines().rfind(|line| !line.is_empty()).unwrap_or_default();
+    ensure(shown.screen.iter().any(|row| row.trim_end() == last), || {
+        format!("the screen lacks {last:?}:\n{}", shown.screen.join("\n"))
+    })?;
+    Ok(text)
+}
