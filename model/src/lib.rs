@@ -17,6 +17,8 @@
 //! | how processors share the work | [`team`] |
 //! | the loop around it: prompt, sampling, text | [`generate`], [`encoder`], [`sampler`] |
 #![cfg_attr(not(feature = "std"), no_std)]
+// The machine is built for size, its inner loops for speed.
+#![feature(optimize_attribute)]
 
 extern crate alloc;
 

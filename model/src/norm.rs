@@ -25,6 +25,7 @@ pub struct Gain {
 }
 
 /// RMSNorm of the residual `x` (Q16.16), as a matrix input in `out`. `scratch` is as long as x.
+#[optimize(speed)]
 pub fn rmsnorm(x: &[i32], gain: &Gain, scratch: &mut [i32], out: &mut Activations) {
     let max = absmax(x);
     let bits = u32::BITS - max.leading_zeros();
@@ -40,6 +41,7 @@ pub fn rmsnorm(x: &[i32], gain: &Gain, scratch: &mut [i32], out: &mut Activation
 }
 
 /// `1 / sqrt(mean(x²) + ε)` for magnitudes below 2^bits.
+#[optimize(speed)]
 fn inverse_rms(x: &[i32], bits: u32) -> Scale {
     let down = bits.saturating_sub(SQUARE_BITS);
     let square = |x: i32| {

@@ -16,6 +16,7 @@ pub struct Rope {
 
 impl Rope {
     /// Turns every head in `x`, a number of heads one after the other, to position `pos`.
+    #[optimize(speed)]
     pub fn rotate(&self, x: &mut [i32], pos: usize) {
         let turns = &self.turns[pos * self.pairs..][..self.pairs];
         for head in x.chunks_exact_mut(2 * self.pairs) {

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 /// Greedy decoding: the token of the largest logit, the lowest token where several are equal.
+#[optimize(speed)]
 pub fn argmax(logits: &[i32]) -> u32 {
     let mut best = (i32::MIN, 0);
     for (token, &logit) in logits.iter().enumerate() {

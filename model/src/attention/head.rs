@@ -135,6 +135,7 @@ impl Head {
     }
 
     /// The attention of the query heads in `q`, over positions 0 to `place.pos`.
+    #[optimize(speed)]
     pub fn attend(&mut self, kernel: Kernel, tables: &Tables, place: Place, q: &[i32], fraction_bits: i32) {
         for (i, q) in q.chunks_exact(self.head_size).enumerate() {
             let max = self.score(kernel, place, q, fraction_bits);
@@ -144,6 +145,7 @@ impl Head {
     }
 
     /// Puts a head's key and value into the cache.
+    #[optimize(speed)]
     pub fn store(&mut self, Place { layer, pos }: Place, k: &[i32], v: &[i32]) {
         let first = layer * self.positions;
         let (k_max, v_max) = (absmax(k), absmax(v));
@@ -172,6 +174,7 @@ impl Head {
     }
 
     /// Scores of positions 0 to pos, in Q16.16 powers of two; returns the largest.
+    #[optimize(speed)]
     fn score(&mut self, kernel: Kernel, place: Place, q: &[i32], fraction_bits: i32) -> i32 {
         let Place { layer, pos } = place;
         let q_max = absmax(q);
@@ -201,6 +204,7 @@ impl Head {
 
     /// Turns scores into weights, `2^(score - max) · value_max`. Returns the sum of the powers in
     /// Q2.30, and the largest weight in units of 2^-31.
+    #[optimize(speed)]
     fn weigh(&mut self, tables: &Tables, Place { layer, pos }: Place, max: i32) -> (u64, i32) {
         let start = layer * self.positions;
         let (mut sum, mut weight_max) = (0, 0);
@@ -214,6 +218,7 @@ impl Head {
     }
 
     /// `out[at..] = Σ weight · value / sum`.
+    #[optimize(speed)]
     fn mix(&mut self, kernel: Kernel, place: Place, sum: u64, weight_max: i32, at: usize) {
         let Place { layer, pos } = place;
         let to_weight = Requantizer::new(weight_max, WEIGHT_MAX);

@@ -73,6 +73,7 @@ impl Activations {
     }
 
     /// Takes over `values · unit`, rounded to at most 12 bits.
+    #[optimize(speed)]
     pub fn quantize(&mut self, values: &[i32], unit: Scale) {
         let limit = activation_limit(values.len());
         let max = absmax(values);
@@ -165,6 +166,7 @@ impl Kernel {
 
 /// `y = W @ x` with `w.fraction_bits` fraction bits, limited to i32. x has `w.cols` values, y
 /// `w.rows`.
+#[optimize(speed)]
 pub fn matmul(processors: Processors, w: &Matrix, x: &Activations, y: &mut [i32]) {
     debug_assert_eq!(y.len(), w.rows);
     debug_assert_eq!(x.lanes.len(), Matrix::tiles_per_block(w.cols));

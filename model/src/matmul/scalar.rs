@@ -5,6 +5,7 @@ use crate::matrix::{TILE_COLS, TILE_ROWS, Tile};
 /// Totals of 16 rows: for each row `Σ over segments (Σ over lanes ...) >> 8`.
 ///
 /// Row by row, so that a 486's seven registers hold the sums; the block stays in the cache.
+#[optimize(speed)]
 pub fn block(tiles: &[Tile], x: &[Lanes]) -> [i32; TILE_ROWS] {
     let mut totals = [0; TILE_ROWS];
     for (tiles, x) in tiles.chunks(SEGMENT_TILES).zip(x.chunks(SEGMENT_TILES)) {

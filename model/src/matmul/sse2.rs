@@ -11,6 +11,7 @@ const _: () = assert!(SEGMENT_SHIFT == 8, "the shifts below are immediates");
 
 /// Totals of 16 rows, as [`super::scalar::block`].
 #[target_feature(enable = "sse2")]
+#[optimize(speed)]
 pub fn block(tiles: &[Tile], x: &[Lanes]) -> [i32; TILE_ROWS] {
     let mut totals = [_mm_setzero_si128(); 4];
     for (tiles, x) in tiles.chunks(SEGMENT_TILES).zip(x.chunks(SEGMENT_TILES)) {
