@@ -107,17 +107,30 @@ impl Factor {
     }
 
     /// `x` times the factor, limited to i32.
+    #[optimize(speed)]
     #[inline]
     pub fn apply(self, x: i32) -> i32 {
         let product = i64::from(x) * i64::from(self.mantissa);
-        if let 33..=62 = self.shift {
-            // The usual case, without 64-bit shifts: |product| < 2^62, so its upper half is left,
-            // and the lower one cannot change which way that is rounded.
-            let upper = (product >> 32) as i32;
-            return (upper + (1 << (self.shift - 33))) >> (self.shift - 32);
+        // The usual cases, without shifts of 64 bits, which are slow on a 32-bit processor.
+        match self.shift {
+            33..=62 => {
+                // |product| < 2^62, so its upper half is left, and the lower one cannot change
+                // which way that is rounded.
+                let upper = (product >> 32) as i32;
+                return (upper + (1 << (self.shift - 33))) >> (self.shift - 32);
+            }
+            1..=31 => {
+                let rounded = product + i64::from(1u32 << (self.shift - 1));
+                let (upper, lower) = ((rounded >> 32) as i32, rounded as u32);
+                if let 0 | -1 = upper >> (self.shift - 1) {
+                    return ((upper as u32) << (32 - self.shift) | lower >> self.shift) as i32;
+                }
+                return if upper < 0 { i32::MIN } else { i32::MAX };
+            }
+            _ => {}
         }
         saturate(match self.shift {
-            1..=62 => (product + (1 << (self.shift - 1))) >> self.shift,
+            32 => (product + (1 << 31)) >> 32,
             63.. => 0,
             _ => product.saturating_mul(1 << (-self.shift).min(62)), // beyond 62 only zero survives
         })
@@ -237,10 +250,13 @@ mod tests {
 
         #[test]
         fn factors_round_to_the_nearest_and_saturate(x: i32, mantissa in 0u32..1 << 31, shift in -40i32..80) {
-            let exact = f64::from(x) * f64::from(mantissa) * 2f64.powi(-shift);
-            let exact = exact.clamp(f64::from(i32::MIN), f64::from(i32::MAX));
-            let got = Factor { mantissa, shift }.apply(x);
-            prop_assert!((f64::from(got) - exact).abs() <= 0.51, "{got} {exact}");
+            let product = i128::from(x) * i128::from(mantissa);
+            let exact = match shift {
+                1.. => (product + (1 << (shift - 1))) >> shift,
+                _ => product << -shift,
+            };
+            let exact = exact.clamp(i32::MIN.into(), i32::MAX.into());
+            prop_assert_eq!(i128::from(Factor { mantissa, shift }.apply(x)), exact);
         }
     }
 
