@@ -161,6 +161,9 @@ pub struct ImageArgs {
     /// Make a 1.44 MB floppy: exactly 1,474,560 bytes
     #[arg(long)]
     pub floppy: bool,
+    /// Make a CD, whose image the BIOS shows as a hard disk
+    #[arg(long, conflicts_with = "floppy")]
+    pub iso: bool,
 }
 
 /// `compare`.

@@ -12,6 +12,7 @@ pub mod emulator;
 pub mod fetch;
 pub mod image;
 pub mod inspect;
+pub mod iso;
 pub mod locate;
 pub mod machine_code;
 pub mod models;
