@@ -36,6 +36,8 @@ pub struct Bochs {
     pub processors: u32,
     /// Boot from the first floppy drive instead.
     pub floppy: bool,
+    /// Boot from the CD drive instead.
+    pub cd: bool,
     /// What its BIOS does wrong. Not together with `floppy`.
     pub faults: Option<Faults>,
     /// How long it may run.
@@ -49,6 +51,7 @@ impl Default for Bochs {
             cpu: "corei7_haswell_4770",
             processors: 1,
             floppy: false,
+            cd: false,
             faults: None,
             limit: Duration::from_secs(120),
         }
@@ -72,7 +75,9 @@ impl Bochs {
     fn configuration(&self) -> String {
         let floppy = |file| format!("floppya: type=1_44, 1_44=\"{file}\", status=inserted");
         let disk = "ata0-master: type=disk, path=\"disk.img\", mode=flat".to_owned();
+        let cd = "ata0-master: type=cdrom, path=\"disk.img\", status=inserted".to_owned();
         let (drives, boot) = match (self.floppy, &self.faults) {
+            _ if self.cd => (cd, "cdrom"),
             (true, _) => (floppy("disk.img"), "floppy"),
             (false, None) => (disk, "disk"),
             (false, Some(_)) => (disk + "\n" + &floppy("floppy.img"), "floppy"),

@@ -35,6 +35,8 @@ pub enum Storage {
     Usb,
     /// The first floppy drive.
     Floppy,
+    /// The CD drive: IDE on pc, AHCI on q35.
+    Cd,
     /// The default drive, on which every read of this sector fails.
     BadSector(u32),
 }
@@ -145,6 +147,7 @@ impl Qemu {
                 "usb-storage,bus=ehci.0,drive=disk,bootindex=0".into(),
             ],
             Storage::Floppy => vec!["-drive".into(), format!("{file},if=floppy"), "-boot".into(), "a".into()],
+            Storage::Cd => vec!["-drive".into(), format!("{file},media=cdrom"), "-boot".into(), "d".into()],
             Storage::BadSector(sector) => {
                 let rules = folder.join("blkdebug");
                 let rule = format!(

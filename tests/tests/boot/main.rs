@@ -6,6 +6,7 @@ use libtest_mimic::{Arguments, Trial};
 mod bios;
 mod case;
 mod drivers;
+mod media;
 mod refusals;
 mod shapes;
 mod story;
@@ -22,6 +23,7 @@ fn main() {
         refusals::cases(),
         bios::cases(),
         shapes::cases(),
+        media::cases(),
     ]
     .into_iter()
     .flatten()
