@@ -31,6 +31,7 @@ pub fn cases() -> Vec<Trial> {
     vec![
         case("web_page::tells_the_published_story_as_the_host_does", || whole_story(PUBLISHED)),
         case("web_page::tells_the_built_in_story_as_the_host_does", || whole_story(BUILT_IN)),
+        case("web_page::a_prompt_in_the_form_is_continued", prompt_in_form),
         case("web_page::fits_a_phone", phone),
         case("web_page::is_under_5_mb", size),
     ]
@@ -95,6 +96,17 @@ fn whole_story(model: &str) -> Result<(), Trouble> {
     let rate = tab.value("document.getElementById('rate').textContent")?;
     eprintln!("{model} in Chromium: first token {first:.2?} after opening, {rate} tokens/s");
     picture(&mut tab, &format!("page-{model}"))
+}
+
+fn prompt_in_form() -> Result<(), Trouble> {
+    let (mut tab, _) = open(&format!("?model={BUILT_IN}"))?;
+    tab.wait(ENDED, STORY)?;
+    tab.click("#prompt")?;
+    tab.press("the little robot")?;
+    tab.press("\n")?;
+    tab.wait("unreallm.booted === 2", FIRST_TOKEN)?;
+    tab.wait(ENDED, STORY)?;
+    compare(&mut tab, BUILT_IN, "the little robot")
 }
 
 fn phone() -> Result<(), Trouble> {

@@ -15,13 +15,20 @@ use crate::{
 
 /// The longest that a story may take; it is some seconds.
 const LIMIT: Duration = Duration::from_secs(120);
+/// A prompt for the machine.
+const PROMPT: &str = "The little robot";
 
 /// The tests of this file.
 pub fn cases() -> Vec<Trial> {
-    [BUILT_IN, PUBLISHED]
+    let mut cases: Vec<Trial> = [BUILT_IN, PUBLISHED]
         .into_iter()
         .map(|model| case(&format!("v86::trace_{model}"), move || trace(model, "").map(drop)))
-        .collect()
+        .collect();
+    cases.push(case("v86::trace_of_a_prompt", || {
+        let text = trace(BUILT_IN, PROMPT)?;
+        ensure(text.contains(PROMPT), || format!("the story does not begin with {PROMPT:?}: {text}"))
+    }));
+    cases
 }
 
 /// Compares a whole story, and gives what the machine said without its trace.
