@@ -4,9 +4,10 @@ use crate::print;
 use core::fmt;
 use model::source::Source;
 
-/// The line is written anew after at least this many bytes: 1 MiB, and no more than 20 times.
+/// The line is written anew after at least this many bytes, 1 MiB, and once for each mark of the bar.
 const LEAST_STEP: u64 = 1 << 20;
-const MOST_LINES: u64 = 20;
+/// Marks of the bar.
+const MARKS: u64 = 20;
 
 /// A source that measures the time spent in it and shows its progress.
 pub struct Loading<'c, S> {
@@ -32,18 +33,27 @@ impl<'c, S: Source> Loading<'c, S> {
         self.update();
     }
 
-    /// Ends the line: how much, how long, how fast.
+    /// Ends the line, after the model's checksum was found right: how much, how long, how fast.
     pub fn finish(self) {
-        let ms = self.micros / 1000;
-        let rate = Megabytes(self.done * 1_000_000 / self.micros.max(1));
-        print!("\rloaded  {} in {ms} ms, {rate}/s\n", Megabytes(self.done));
+        let (bar, done, rate) = (self.bar(), Megabytes(self.done), self.rate());
+        print!("\rloaded  {bar} {done} in {} ms, {rate}/s, checksum right\n", self.micros / 1000);
     }
 
     fn update(&mut self) {
         if self.done >= self.next_line {
-            print!("\rloading {} of {}", Megabytes(self.done), Megabytes(self.total));
-            self.next_line = self.done + LEAST_STEP.max(self.total / MOST_LINES);
+            let (bar, done, total) = (self.bar(), Megabytes(self.done), Megabytes(self.total));
+            print!("\rloading {bar} {done} of {total}, {}/s", self.rate());
+            self.next_line = self.done + LEAST_STEP.max(self.total / MARKS);
         }
+    }
+
+    fn bar(&self) -> Bar {
+        Bar(self.done * MARKS / self.total.max(1))
+    }
+
+    /// Bytes a second, reading and copying; the checksum is not in the time.
+    fn rate(&self) -> Megabytes {
+        Megabytes(self.done * 1_000_000 / self.micros.max(1))
     }
 }
 
@@ -60,6 +70,17 @@ impl<S: Source> Source for Loading<'_, S> {
             self.update();
         }
         Ok(())
+    }
+}
+
+/// So many marks of [`MARKS`].
+struct Bar(u64);
+
+impl fmt::Display for Bar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[")?;
+        (0..MARKS).try_for_each(|mark| f.write_str(if mark < self.0 { "=" } else { " " }))?;
+        f.write_str("]")
     }
 }
 
