@@ -42,7 +42,7 @@ fn trace(model: &str, prompt: &str) -> Result<String, Trouble> {
     told.equals(&records)?;
     let text = text.replace('\r', "");
     ensure(text.contains(told.text.trim()), || format!("the story is not in what the machine said: {text}"))?;
-    let last = text.lines().rfind(|line| !line.is_empty()).unwrap_or_default();
+    let last = text.lines().find(|line| line.starts_with('[')).unwrap_or("[");
     ensure(shown.screen.iter().any(|row| row.trim_end() == last), || {
         format!("the screen lacks {last:?}:\n{}", shown.screen.join("\n"))
     })?;
