@@ -12,11 +12,11 @@ use crate::{
 pub fn web(args: &WebArgs) -> Result<(), CommandError> {
     if let Some(folder) = &args.output {
         write(args, folder)?;
-        println!(
-            "Put {} on any static host, or see it here: cargo unreal web -o {0} --serve",
-            folder.display()
-        );
-        return if args.serve { serve(folder, args.port) } else { Ok(()) };
+        if args.serve {
+            return serve(folder, args.port);
+        }
+        println!("Put {} on any static host; --serve shows the page here.", folder.display());
+        return Ok(());
     }
     let passing = tempfile::Builder::new().prefix("unreallm-").tempdir().map_err(CommandError::Temporary)?;
     let folder = passing.path().join("page");
