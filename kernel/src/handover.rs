@@ -78,13 +78,12 @@ impl Handover {
     /// come from one build, so that they agree on every type.
     pub unsafe fn take(address: u32) -> Self {
         // SAFETY: the caller's promise. The heap is put in place before anything is freed.
-        let handover = unsafe {
+        unsafe {
             let handover: *mut Self = far::pointer(address);
             assert_eq!((*handover).magic, MAGIC, "the kernel was started by something else than its loader");
             heap::put((&raw mut (*handover).heap).replace(Heap::empty()));
             *Box::from_raw(handover)
-        };
-        handover
+        }
     }
 
     /// The console, to go on with. Taken once.
