@@ -9,5 +9,7 @@ fn main() {
         println!("cargo:rustc-link-arg-bins=-T{here}/link.ld");
         // Data and code are each linked near 0.
         println!("cargo:rustc-link-arg-bins=--no-check-sections");
+        // Functions with the same instructions become one.
+        println!("cargo:rustc-link-arg-bins=--icf=all");
     }
 }

@@ -113,35 +113,35 @@ impl Cpu {
         self.features.contains(Features::FXSR | Features::SSE | Features::SSE2)
     }
 
-    /// The fastest kernel that this CPU runs, for after [`Cpu::set_up`].
+    /// The fastest kernel that this CPU runs, for after [`set_up`].
     pub fn kernel(&self) -> Kernel {
         if !self.has_sse2() {
             return Kernel::Scalar;
         }
-        // SAFETY: the CPU has SSE2, and `set_up` has switched it on.
+        // SAFETY: the CPU has SSE2, and [`set_up`] has switched it on.
         let sse2 = unsafe { Sse2::new() };
         if self.is_tcg() { Kernel::Sse2Halves(sse2) } else { Kernel::Sse2(sse2) }
     }
+}
 
-    /// Sets CR0 and CR4 as we need them: caches on, SSE on where there is SSE2. All CPUs do this,
-    /// each for itself.
-    pub fn set_up(&self) {
-        let mut cr0 = unreal::cr0();
-        cr0.remove(Cr0Flags::CACHE_DISABLE | Cr0Flags::NOT_WRITE_THROUGH);
-        if self.has_sse2() {
-            cr0.remove(Cr0Flags::EMULATE_COPROCESSOR | Cr0Flags::TASK_SWITCHED);
-            cr0.insert(Cr0Flags::MONITOR_COPROCESSOR);
-        }
-        // SAFETY: PE was clear and stays so. A BIOS that left the caches off has initialised memory
-        // by now, so they may go on.
-        unsafe { unreal::write_cr0(cr0) };
-        if self.has_sse2() {
-            let add = Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE;
-            // SAFETY: CR4 exists and has these bits where FXSR and SSE do. Exceptions stay masked.
-            unsafe {
-                asm!("mov {old}, cr4", "or {old}, {add}", "mov cr4, {old}",
-                    old = out(reg) _, add = in(reg) add.bits() as u32, options(nomem, nostack));
-            }
+/// Sets CR0 and CR4 as we need them: caches on, SSE on where there is SSE2. All CPUs do this,
+/// each for itself.
+pub fn set_up(has_sse2: bool) {
+    let mut cr0 = unreal::cr0();
+    cr0.remove(Cr0Flags::CACHE_DISABLE | Cr0Flags::NOT_WRITE_THROUGH);
+    if has_sse2 {
+        cr0.remove(Cr0Flags::EMULATE_COPROCESSOR | Cr0Flags::TASK_SWITCHED);
+        cr0.insert(Cr0Flags::MONITOR_COPROCESSOR);
+    }
+    // SAFETY: PE was clear and stays so. A BIOS that left the caches off has initialised memory
+    // by now, so they may go on.
+    unsafe { unreal::write_cr0(cr0) };
+    if has_sse2 {
+        let add = Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE;
+        // SAFETY: CR4 exists and has these bits where FXSR and SSE do. Exceptions stay masked.
+        unsafe {
+            asm!("mov {old}, cr4", "or {old}, {add}", "mov cr4, {old}",
+                old = out(reg) _, add = in(reg) add.bits() as u32, options(nomem, nostack));
         }
     }
 }

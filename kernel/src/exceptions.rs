@@ -20,20 +20,21 @@ const READ_IN_SERVICE: u8 = 0x0B;
 const READ_REQUESTS: u8 = 0x0A;
 
 /// The BIOS's handlers: offset and segment, as the vector table held them, in the order of
-/// [`VECTORS`]. IRQ 4 and 5 go on to the last two.
+/// [`VECTORS`]. IRQ 4 and 5 go on to the last two;
+/// IRQ 4 gets a handler of ours there.
 #[unsafe(no_mangle)]
 static mut OLD_HANDLERS: [u32; VECTORS.len()] = [0; VECTORS.len()];
 const VECTORS: [u32; 4] = [DIVIDE, INVALID_OPCODE, STACK_FAULT, GENERAL_PROTECTION];
 
 // IN: an interrupt frame (IP, CS, FLAGS) on whatever stack was in use; DS unknown. If the IRQ is in
-// service: goes on to the BIOS's handler, all registers as they were. Otherwise: an exception, which
+// service: goes on to its handler, all registers as they were. Otherwise: an exception, which
 // never returns, so it takes the kernel's stack from its top, and unreal mode again, as its loss may
 // be the cause.
 global_asm!(
     ".section .text.exceptions, \"ax\"",
     ".macro shared_vector name, irq, old, vector",
     "\\name:",
-    "subw $4, %sp", // room for the old handler's address
+    "subw $4, %sp", // room for the handler's address
     "pushw %ax",
     "pushw %bp",
     "pushw %ds",
@@ -104,6 +105,13 @@ unsafe extern "C" {
     fn invalid_opcode();
     fn stack_fault();
     fn general_protection();
+}
+
+/// Makes `handler` the one of IRQ 4. It gets an interrupt frame, and returns by IRET.
+pub fn set_irq4_handler(handler: unsafe extern "C" fn()) {
+    let segment = u32::from(stage1::low_memory::KERNEL_CS);
+    // SAFETY: one aligned store; an interrupt sees the old handler or the new one.
+    unsafe { (&raw mut OLD_HANDLERS[2]).write_volatile(segment << 16 | handler as usize as u32) };
 }
 
 /// A vector's entry in the interrupt vector table.

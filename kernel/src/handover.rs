@@ -6,6 +6,7 @@
 use crate::clock::Clock;
 use crate::console::{self, Console};
 use crate::cpu::Cpu;
+use crate::smp::acpi::Processors;
 use crate::{far, heap};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -32,15 +33,24 @@ pub struct Handover {
     pub cpu: Cpu,
     /// The calibrated clock.
     pub clock: Clock,
+    /// The processors that the machine lists, where more than one was asked for.
+    pub processors: Option<Processors>,
     console: Console,
     heap: Heap,
 }
 
 impl Handover {
     /// Everything but the heap and the console, which [`Handover::start_kernel`] takes as the last.
-    pub fn new(model: Model, context: usize, settings: Settings, cpu: Cpu, clock: Clock) -> Box<Self> {
+    pub fn new(
+        model: Model,
+        context: usize,
+        settings: Settings,
+        cpu: Cpu,
+        clock: Clock,
+        processors: Option<Processors>,
+    ) -> Box<Self> {
         let (console, heap) = (Console::absent(), Heap::empty());
-        Box::new(Self { magic: MAGIC, model, context, settings, cpu, clock, console, heap })
+        Box::new(Self { magic: MAGIC, model, context, settings, cpu, clock, processors, console, heap })
     }
 
     /// Puts the kernel's file over the program that runs, and starts it.
@@ -74,16 +84,14 @@ impl Handover {
     /// Takes over what the loader left at `address`.
     ///
     /// # Safety
-    /// `address` must be what the loader's [`Handover::start_kernel`] put into EDX. Both programs must
-    /// come from one build, so that they agree on every type.
-    pub unsafe fn take(address: u32) -> Self {
-        // SAFETY: the caller's promise. The heap is put in place before anything is freed.
-        unsafe {
-            let handover: *mut Self = far::pointer(address);
-            assert_eq!((*handover).magic, MAGIC, "the kernel was started by something else than its loader");
-            heap::put((&raw mut (*handover).heap).replace(Heap::empty()));
-            *Box::from_raw(handover)
-        }
+    /// `address` must be what the loader's [`Handover::start_kernel`] put into EDX, and be taken once.
+    /// Both programs must come from one build, so that they agree on every type.
+    pub unsafe fn take(address: u32) -> &'static mut Self {
+        // SAFETY: the caller's promise. Nobody else has the address.
+        let handover: &mut Self = unsafe { &mut *far::pointer(address) };
+        assert!(handover.magic == MAGIC, "the kernel was started by something else than its loader");
+        heap::put(core::mem::replace(&mut handover.heap, Heap::empty()));
+        handover
     }
 
     /// The console, to go on with. Taken once.

@@ -36,7 +36,11 @@ pub mod handover;
 #[cfg(target_os = "none")]
 pub mod heap;
 #[cfg(target_os = "none")]
+pub mod input;
+#[cfg(target_os = "none")]
 pub mod integrity;
+#[cfg(target_os = "none")]
+pub mod keyboard;
 #[cfg(target_os = "none")]
 pub mod loading;
 #[cfg(target_os = "none")]
@@ -49,6 +53,10 @@ pub mod port;
 pub mod power;
 #[cfg(target_os = "none")]
 pub mod refusal;
+#[cfg(target_os = "none")]
+pub mod serial_input;
+#[cfg(target_os = "none")]
+pub mod session;
 #[cfg(target_os = "none")]
 pub mod stack_guard;
 #[cfg(target_os = "none")]

@@ -1,7 +1,7 @@
 //! The ends of a run: off, with a status for whoever started the machine, or halted for ever.
 use crate::bios::{self, Registers};
 use crate::console::{self, Console};
-use crate::port;
+use crate::{far, port};
 use core::arch::asm;
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -30,12 +30,45 @@ const ACPI_OFF: u16 = 1 << 13;
 const BOCHS_SHUTDOWN: u16 = 0x8900;
 const BOCHS_WORD: &[u8] = b"Shutdown";
 
+/// The BIOS's reset flag, and the value that skips the memory test. OSDev wiki, "Reboot".
+const RESET_FLAG: u32 = 0x472;
+const WARM_RESET: u16 = 0x1234;
+/// The keyboard controller's command port, and the command that pulses the reset line.
+const KEYBOARD_CONTROLLER: u16 = 0x64;
+const PULSE_RESET: u8 = 0xFE;
+/// How often the port is read until the reset has come: about a second.
+const RESET_PATIENCE: u32 = 1_000_000;
+/// The reset control register of Intel's chipsets, and a full reset.
+const RESET_CONTROL: u16 = 0xCF9;
+const RESET_NOW: u8 = 0x0E;
+
 /// Does a run end with the machine off? Unknown before the settings are read, so: no.
 static POWER_OFF: AtomicBool = AtomicBool::new(false);
 
 /// Says whether [`finish`] is to switch the machine off.
 pub fn set_power_off(power_off: bool) {
     POWER_OFF.store(power_off, Ordering::Relaxed);
+}
+
+/// Switches the machine off, as the user asked; halts it where that does not work.
+pub fn off() -> ! {
+    switch_off(Outcome::Success);
+    halt()
+}
+
+/// Starts the machine anew, by the keyboard controller and, where that does not work, by the
+/// chipset's reset port.
+pub fn reboot() -> ! {
+    // SAFETY: nothing is left to do.
+    unsafe {
+        far::pointer::<u16>(RESET_FLAG).write_volatile(WARM_RESET);
+        port::write_u8(KEYBOARD_CONTROLLER, PULSE_RESET);
+        for _ in 0..RESET_PATIENCE {
+            port::read_u8(KEYBOARD_CONTROLLER);
+        }
+        port::write_u8(RESET_CONTROL, RESET_NOW);
+    }
+    halt()
 }
 
 /// The end of a run.

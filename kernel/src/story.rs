@@ -1,17 +1,49 @@
 //! The story: forward passes, and what they say on the consoles.
 use crate::clock::Clock;
+use crate::input::Input;
 use crate::refusal::OrRefuse;
 use crate::{console, println, stack_guard};
-use core::fmt::Write;
+use core::fmt::{self, Write};
+use model::engine::EngineError;
 use model::generate::Generator;
 
-/// Tells a story to its end on both consoles; trace records go to the serial port alone. Then a line
-/// with the number of tokens and how many a second.
-pub fn tell(mut generator: Generator, clock: &Clock) {
-    println!();
+/// How often the status line changes, in microseconds: as often as an eye can follow.
+const STATUS_TIME: u64 = 100_000;
+
+/// How fast a story is told, or was.
+#[derive(Clone, Copy, Default)]
+pub struct Pace {
+    /// Tokens, which is also the position in the context.
+    pub tokens: u64,
+    /// The time they took.
+    pub micros: u64,
+}
+
+impl fmt::Display for Pace {
+    /// `256 tokens, 512.3 tok/s, 1.95 ms a token`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { tokens, micros } = *self;
+        let tenths = tokens * 10_000_000 / micros.max(1);
+        let each = micros / 10 / tokens.max(1);
+        write!(f, "{tokens} tokens, {}.{} tok/s, ", tenths / 10, tenths % 10)?;
+        write!(f, "{}.{:02} ms a token", each / 100, each % 100)
+    }
+}
+
+/// Tells a story on both consoles, to its end or until Esc; trace records go to the serial port
+/// alone. Then a line with how many tokens there were and how fast they came. `show` shows the pace
+/// in between.
+pub fn tell(
+    generator: &mut Generator,
+    clock: &Clock,
+    input: &mut Input,
+    show: &dyn Fn(Pace),
+) -> Result<Pace, EngineError> {
     let start = clock.now();
-    let mut tokens = 0_u64;
-    while let Some(step) = generator.step().or_refuse() {
+    let mut pace = Pace::default();
+    let mut shown = 0;
+    let mut stopped = false;
+    while !stopped && let Some(step) = generator.step()? {
         stack_guard::check().or_refuse();
         console::with(|console| {
             console.write_bytes(step.piece.bytes());
@@ -21,9 +53,13 @@ pub fn tell(mut generator: Generator, clock: &Clock) {
                 });
             }
         });
-        tokens += 1;
+        pace = Pace { tokens: pace.tokens + 1, micros: clock.micros_since(start) };
+        if pace.micros - shown > STATUS_TIME {
+            show(pace);
+            shown = pace.micros;
+        }
+        stopped = input.is_stopped();
     }
-    let micros = clock.micros_since(start).max(1);
-    let tenths = tokens * 10_000_000 / micros;
-    println!("\n[{tokens} tokens, {}.{} tok/s]", tenths / 10, tenths % 10);
+    println!("\n[{pace}{}]", if stopped { ", stopped" } else { "" });
+    Ok(pace)
 }

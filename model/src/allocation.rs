@@ -1,27 +1,46 @@
 //! Vectors of zeros, with one check for all of them.
+use alloc::alloc::{Layout, alloc_zeroed};
 use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
+use bytemuck::Zeroable;
+
+/// There was not enough memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NoMemory;
+
+impl From<TryReserveError> for NoMemory {
+    fn from(_: TryReserveError) -> Self {
+        Self
+    }
+}
 
 /// A vector of zeros, or the error that there is no memory for it.
-pub(crate) fn zeroed<T: bytemuck::Zeroable + Clone>(length: usize) -> Result<Vec<T>, TryReserveError> {
-    let mut vector = Vec::new();
-    vector.try_reserve_exact(length)?;
-    vector.resize(length, T::zeroed());
-    Ok(vector)
+pub(crate) fn zeroed<T: Zeroable>(length: usize) -> Result<Vec<T>, NoMemory> {
+    let layout = Layout::array::<T>(length).map_err(|_| NoMemory)?;
+    if layout.size() == 0 {
+        return Ok(Vec::new());
+    }
+    // SAFETY: the size is not zero.
+    let start = unsafe { alloc_zeroed(layout) };
+    if start.is_null() {
+        return Err(NoMemory);
+    }
+    // SAFETY: from the global allocator, for `length` items of `T`, all of which are zero and may be.
+    Ok(unsafe { Vec::from_raw_parts(start.cast(), length, length) })
 }
 
 /// Allocates the vectors of a structure, and remembers if one of them found no memory. An error at
 /// each vector would bring along the code that frees those before it, again and again.
 #[derive(Default)]
 pub(crate) struct Allocator {
-    failure: Option<TryReserveError>,
+    failed: bool,
 }
 
 impl Allocator {
     /// A vector of zeros, or an empty one.
-    pub(crate) fn zeroed<T: bytemuck::Zeroable + Clone>(&mut self, length: usize) -> Vec<T> {
-        zeroed(length).unwrap_or_else(|failure| {
-            self.failure = Some(failure);
+    pub(crate) fn zeroed<T: Zeroable>(&mut self, length: usize) -> Vec<T> {
+        zeroed(length).unwrap_or_else(|NoMemory| {
+            self.failed = true;
             Vec::new()
         })
     }
@@ -29,14 +48,36 @@ impl Allocator {
     /// An empty vector with room for so many, or without.
     pub(crate) fn room<T>(&mut self, length: usize) -> Vec<T> {
         let mut vector = Vec::new();
-        if let Err(failure) = vector.try_reserve_exact(length) {
-            self.failure = Some(failure);
-        }
+        self.failed |= vector.try_reserve_exact(length).is_err();
         vector
     }
 
-    /// `structure`, if there was memory for all of it.
-    pub(crate) fn finish<T>(self, structure: T) -> Result<T, TryReserveError> {
-        self.failure.map_or(Ok(structure), Err)
+    /// Was there memory for all of it?
+    pub(crate) fn check(self) -> Result<(), NoMemory> {
+        if self.failed { Err(NoMemory) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matrix::Tile;
+
+    #[test]
+    fn vectors_are_zero_and_aligned() {
+        let mut allocator = Allocator::default();
+        let tiles: Vec<Tile> = allocator.zeroed(3);
+        assert!(tiles.iter().all(|tile| tile.0 == [0; 64]) && tiles.as_ptr().is_aligned());
+        assert!(allocator.zeroed::<u32>(0).is_empty());
+        assert_eq!(allocator.check(), Ok(()));
+    }
+
+    #[test]
+    fn one_failure_is_remembered() {
+        let mut allocator = Allocator::default();
+        assert!(allocator.zeroed::<u32>(usize::MAX / 2).is_empty());
+        assert_eq!(allocator.zeroed::<u32>(5), [0; 5]);
+        assert_eq!(allocator.check(), Err(NoMemory));
+        assert!(zeroed::<u64>(usize::MAX).is_err());
     }
 }

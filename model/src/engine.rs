@@ -1,4 +1,5 @@
 //! What every engine does: a token in, logits out.
+use crate::allocation::NoMemory;
 use crate::shape::Shape;
 use crate::tokenizer::{BOS, EOS};
 use core::fmt;
@@ -39,10 +40,7 @@ pub enum EngineError {
         context: usize,
     },
     /// There is not enough memory.
-    OutOfMemory {
-        /// Bytes needed in all.
-        needed: u64,
-    },
+    OutOfMemory,
     /// The 1356-byte mode runs one shape only, and the packed model must carry its weights.
     NotForSector {
         /// The model's shape.
@@ -59,8 +57,8 @@ impl fmt::Display for EngineError {
             Self::Position { pos, context } => {
                 write!(f, "position {pos} is past the context of {context} tokens")
             }
-            Self::OutOfMemory { needed } => {
-                write!(f, "there is not enough memory for the key/value cache, which needs {needed} bytes")
+            Self::OutOfMemory => {
+                f.write_str("there is not enough memory to run the model, give the machine more")
             }
             Self::NotForSector { shape } => {
                 write!(f, "the 1356-byte mode runs models of the shape {} only, ", Shape::STORIES260K)?;
@@ -71,6 +69,12 @@ impl fmt::Display for EngineError {
 }
 
 impl core::error::Error for EngineError {}
+
+impl From<NoMemory> for EngineError {
+    fn from(_: NoMemory) -> Self {
+        Self::OutOfMemory
+    }
+}
 
 /// Checks that a token and a position are within bounds.
 pub(crate) fn check_step(shape: &Shape, context: usize, token: u32, pos: usize) -> Result<(), EngineError> {

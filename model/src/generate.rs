@@ -63,8 +63,10 @@ impl<'a> Generator<'a> {
         prompt: &[u32],
         options: Options,
     ) -> Self {
-        let prompt = core::iter::once(BOS).chain(prompt.iter().copied()).collect();
-        Self { engine, tokenizer, sampler, options, prompt, token: BOS, pos: 0, ended: false }
+        let mut tokens = Vec::with_capacity(1 + prompt.len());
+        tokens.push(BOS);
+        tokens.extend_from_slice(prompt);
+        Self { engine, tokenizer, sampler, options, prompt: tokens, token: BOS, pos: 0, ended: false }
     }
 
     /// Positions after which the story stops.

@@ -12,7 +12,6 @@ use crate::norm::{RESIDUAL_BITS, rmsnorm};
 use crate::packed::{Layer, Model};
 use crate::shape::Shape;
 use crate::team::Processors;
-use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 
 /// The engine: a model, its key/value cache and its activations, by llama2.c's names.
@@ -54,18 +53,6 @@ impl<'m> Int8<'m> {
         if context == 0 || context > shape.seq_len {
             return Err(EngineError::Position { pos: context, context: shape.seq_len });
         }
-        Self::allocate(processors, model, context).map_err(|_| {
-            let (cache, activations) = Self::memory(shape, context);
-            EngineError::OutOfMemory { needed: cache + activations }
-        })
-    }
-
-    fn allocate(
-        processors: Processors<'m>,
-        model: &'m Model,
-        context: usize,
-    ) -> Result<Self, TryReserveError> {
-        let shape = &model.shape;
         let mut allocator = Allocator::default();
         let engine = Self {
             model,
@@ -78,7 +65,8 @@ impl<'m> Int8<'m> {
             hb: allocator.zeroed(2 * shape.hidden_dim),
             logits: allocator.zeroed(shape.vocab_size),
         };
-        allocator.finish(engine)
+        allocator.check()?;
+        Ok(engine)
     }
 
     /// `x += wo @ attention([wq | wk | wv] @ rmsnorm(x))`

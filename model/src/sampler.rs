@@ -1,11 +1,11 @@
 //! The choice of the next token from the logits, in integers only: greedy, or by llama2.c's
 //! temperature and top-p, with its random numbers.
-use crate::allocation::zeroed;
+use crate::allocation::{NoMemory, zeroed};
 use crate::engine::EngineError;
 use crate::fixed::{LOG2_E, Scale};
 use crate::settings::ONE;
 use crate::tables::Tables;
-use alloc::collections::{BinaryHeap, TryReserveError};
+use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
@@ -52,10 +52,7 @@ impl<'t> Sampler<'t> {
     pub fn sample(&mut self, logits: &[i32]) -> Result<u32, EngineError> {
         match self {
             Self::Greedy => Ok(argmax(logits)),
-            Self::Random(chance) => chance.sample(logits).map_err(|_| {
-                let each = size_of::<u32>() + 2 * size_of::<Candidate>();
-                EngineError::OutOfMemory { needed: (each * logits.len()) as u64 }
-            }),
+            Self::Random(chance) => Ok(chance.sample(logits)?),
         }
     }
 }
@@ -77,7 +74,7 @@ pub struct Chance<'t> {
 }
 
 impl Chance<'_> {
-    fn sample(&mut self, logits: &[i32]) -> Result<u32, TryReserveError> {
+    fn sample(&mut self, logits: &[i32]) -> Result<u32, NoMemory> {
         let sum = self.weigh(logits)?;
         let coin = self.random.coin();
         if self.topp == 0 || self.topp >= ONE {
@@ -89,7 +86,7 @@ impl Chance<'_> {
     }
 
     /// Turns logits into weights, and returns the weights' sum (at most 2^48: 2^18 tokens).
-    fn weigh(&mut self, logits: &[i32]) -> Result<u64, TryReserveError> {
+    fn weigh(&mut self, logits: &[i32]) -> Result<u64, NoMemory> {
         if self.weights.len() != logits.len() {
             self.weights = zeroed(logits.len())?;
         }
@@ -107,7 +104,7 @@ impl Chance<'_> {
     }
 
     /// Finds the fewest heaviest tokens that weigh more than top-p together, and returns their sum.
-    fn find_nucleus(&mut self, sum: u64) -> Result<u64, TryReserveError> {
+    fn find_nucleus(&mut self, sum: u64) -> Result<u64, NoMemory> {
         // A token below (1 - p) / n cannot be one of them: even all such together weigh less than
         // 1 - p. The heaviest token is never below. A heap then sorts only as many as are needed.
         let cutoff = ((sum / self.weights.len() as u64) * u64::from(ONE - self.topp)) >> 16;

@@ -4,12 +4,11 @@
 //! with one scale for each kind of matrix, Q16.16 activations that are never rounded to fewer bits,
 //! tables for exp and SiLU without lines between their points, an int8 key/value cache with one
 //! scale a token. Additions and products wrap at 32 bits; `>>` rounds down.
-use crate::allocation::zeroed;
+use crate::allocation::{Allocator, NoMemory};
 use crate::engine::{Engine, EngineError, check_step};
 use crate::packed::Model;
 use crate::shape::Shape;
 use crate::tokenizer::EOS;
-use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 
 const DIM: usize = Shape::STORIES260K.dim;
@@ -118,25 +117,27 @@ impl<'m> Sector<'m> {
         if context == 0 || context > SEQ {
             return Err(EngineError::Position { pos: context, context: SEQ });
         }
-        let needed = (LAYERS * context * 2 * (KV_DIM + 4) + 4 * (context + VOCAB)) as u64;
-        Self::allocate(weights, context).map_err(|_| EngineError::OutOfMemory { needed })
+        Ok(Self::allocate(weights, context)?)
     }
 
-    fn allocate(weights: &'m SectorWeights, context: usize) -> Result<Self, TryReserveError> {
-        Ok(Self {
+    fn allocate(weights: &'m SectorWeights, context: usize) -> Result<Self, NoMemory> {
+        let mut allocator = Allocator::default();
+        let engine = Self {
             weights,
             context,
-            key_cache: zeroed(LAYERS * context)?,
-            value_cache: zeroed(LAYERS * context)?,
-            key_scale: zeroed(LAYERS * context)?,
-            value_scale: zeroed(LAYERS * context)?,
-            att: zeroed(context)?,
+            key_cache: allocator.zeroed(LAYERS * context),
+            value_cache: allocator.zeroed(LAYERS * context),
+            key_scale: allocator.zeroed(LAYERS * context),
+            value_scale: allocator.zeroed(LAYERS * context),
+            att: allocator.zeroed(context),
             x: [0; DIM],
             xb: [0; DIM],
             qkv: [0; QKV],
             hb: [0; 2 * HIDDEN],
-            logits: zeroed(VOCAB)?,
-        })
+            logits: allocator.zeroed(VOCAB),
+        };
+        allocator.check()?;
+        Ok(engine)
     }
 
     /// `x += wo @ attention([wq | wk | wv] @ rmsnorm(x))`

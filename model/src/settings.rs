@@ -30,6 +30,16 @@ pub enum EngineKind {
     Sector,
 }
 
+impl EngineKind {
+    /// Its name in the settings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Int8 => "int8",
+            Self::Sector => "sector",
+        }
+    }
+}
+
 /// What the machine does after boot.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
@@ -49,6 +59,8 @@ pub struct Settings {
     pub cpus: u32,
     /// Power off after the story.
     pub exit: bool,
+    /// Show the prompt at once, without a first story.
+    pub interactive: bool,
     /// Print a trace record for each forward pass on serial.
     pub trace: bool,
     /// Print byte pieces by their names (`<0x0A>`) and keep the first space.
@@ -66,6 +78,7 @@ impl Default for Settings {
             engine: EngineKind::Int8,
             cpus: 1,
             exit: false,
+            interactive: false,
             trace: false,
             raw_bytes: false,
         }
@@ -102,6 +115,30 @@ pub enum SettingsError {
         /// Bytes of the text.
         bytes: usize,
     },
+}
+
+/// What would be right instead of a key or a value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wanted {
+    /// A value like this.
+    Value(&'static str),
+    /// A key that is known.
+    OtherKey,
+}
+
+impl From<&'static str> for Wanted {
+    fn from(value: &'static str) -> Self {
+        Self::Value(value)
+    }
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Value(value) => value,
+            Self::OtherKey => "a setting that is known",
+        })
+    }
 }
 
 impl fmt::Display for SettingsError {
@@ -159,57 +196,66 @@ impl Settings {
 
     /// Sets one key to a value given as text.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), SettingsError> {
-        match self.assign(key, value) {
-            Ok(Some(())) => Ok(()),
-            Ok(None) => Err(SettingsError::UnknownKey(key.to_owned())),
-            Err(wanted) => {
-                Err(SettingsError::BadValue { key: key.to_owned(), value: value.to_owned(), wanted })
+        let set = self.set_story(key, value).or_else(|wanted| match wanted {
+            Wanted::OtherKey => self.set_boot(key, value),
+            wanted => Err(wanted),
+        });
+        set.map_err(|wanted| match wanted {
+            Wanted::OtherKey => SettingsError::UnknownKey(key.to_owned()),
+            Wanted::Value(wanted) => {
+                SettingsError::BadValue { key: key.to_owned(), value: value.to_owned(), wanted }
             }
-        }
+        })
     }
 
-    /// `None` for an unknown key; the error is what would be right.
-    fn assign(&mut self, key: &str, value: &str) -> Result<Option<()>, &'static str> {
+    /// [`Settings::set`] for the keys that change from story to story: steps, temperature, topp,
+    /// seed and engine.
+    pub fn set_story(&mut self, key: &str, value: &str) -> Result<(), Wanted> {
         match key {
-            "prompt" => self.prompt = unescape(value).ok_or("text with \\n, \\r and \\\\")?,
             "steps" => self.steps = parse_u32(value).ok_or("a number of tokens, 0 for the most")?,
             "temperature" => {
                 let temperature = parse_decimal(value).filter(|&t| t <= MAX_TEMPERATURE);
                 self.temperature = temperature.ok_or("between 0 and 100")?;
             }
             "topp" => self.topp = parse_decimal(value).filter(|&p| p <= ONE).ok_or("between 0 and 1")?,
-            "seed" => self.seed = value.parse().map_err(|_| "a number below 2^64")?,
+            "seed" => self.seed = parse_u64(value).ok_or("a number below 2^64")?,
             "engine" => {
                 self.engine = match value {
                     "int8" => EngineKind::Int8,
                     "sector" => EngineKind::Sector,
-                    _ => return Err("int8 or sector"),
+                    _ => return Err(Wanted::Value("int8 or sector")),
                 }
             }
+            _ => return Err(Wanted::OtherKey),
+        }
+        Ok(())
+    }
+
+    fn set_boot(&mut self, key: &str, value: &str) -> Result<(), Wanted> {
+        match key {
+            "prompt" => self.prompt = unescape(value).ok_or("text with \\n, \\r and \\\\")?,
             "cpus" => {
                 let cpus = parse_u32(value).filter(|n| (1..=MAX_CPUS).contains(n));
                 self.cpus = cpus.ok_or("between 1 and 16")?;
             }
             "exit" => self.exit = flag(value)?,
+            "interactive" => self.interactive = flag(value)?,
             "trace" => self.trace = flag(value)?,
             "raw_bytes" => self.raw_bytes = flag(value)?,
-            _ => return Ok(None),
+            _ => return Err(Wanted::OtherKey),
         }
-        Ok(Some(()))
+        Ok(())
     }
 
     /// The settings sectors: [`SETTINGS_BYTES`] bytes. Fails if the prompt is too long for them.
     pub fn to_sectors(&self) -> Result<Vec<u8>, SettingsError> {
         let mut body = String::new();
         let flag = |on: bool| on as u8;
-        let engine = match self.engine {
-            EngineKind::Int8 => "int8",
-            EngineKind::Sector => "sector",
-        };
+        let engine = self.engine.name();
         let written = write!(
             body,
             "prompt={}\nsteps={}\ntemperature={}\ntopp={}\nseed={}\nengine={engine}\ncpus={}\n\
-             exit={}\ntrace={}\nraw_bytes={}\n",
+             exit={}\ninteractive={}\ntrace={}\nraw_bytes={}\n",
             escape(&self.prompt).ok_or_else(|| SettingsError::BadValue {
                 key: "prompt".to_owned(),
                 value: self.prompt.replace('\0', "\\0"),
@@ -221,6 +267,7 @@ impl Settings {
             self.seed,
             self.cpus,
             flag(self.exit),
+            flag(self.interactive),
             flag(self.trace),
             flag(self.raw_bytes)
         );
@@ -245,18 +292,22 @@ fn split_at_byte(text: &str, separator: u8) -> (&str, &str) {
     }
 }
 
-fn flag(value: &str) -> Result<bool, &'static str> {
+fn flag(value: &str) -> Result<bool, Wanted> {
     match value {
         "0" => Ok(false),
         "1" => Ok(true),
-        _ => Err("0 or 1"),
+        _ => Err(Wanted::Value("0 or 1")),
     }
 }
 
 /// One copy of the number parser is enough.
 #[inline(never)]
-fn parse_u32(text: &str) -> Option<u32> {
+fn parse_u64(text: &str) -> Option<u64> {
     text.parse().ok()
+}
+
+fn parse_u32(text: &str) -> Option<u32> {
+    parse_u64(text)?.try_into().ok()
 }
 
 /// Reads decimal text as Q16.16, rounded to the nearest; `None` for anything else and from 32768 on.
@@ -350,6 +401,7 @@ mod tests {
             engine: EngineKind::Sector,
             cpus: 16,
             exit: true,
+            interactive: true,
             trace: true,
             raw_bytes: true,
         };

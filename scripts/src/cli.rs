@@ -95,6 +95,9 @@ pub struct StoryArgs {
     /// Power the machine off after the story
     #[arg(long)]
     pub exit: bool,
+    /// Show the prompt at once, without a first story
+    #[arg(long, conflicts_with = "exit")]
+    pub interactive: bool,
     /// Also print, on serial, each token's id and a CRC of its logits
     #[arg(long)]
     pub trace: bool,

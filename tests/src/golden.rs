@@ -7,6 +7,8 @@ use std::{
 };
 
 use model::{
+    encoder::Encoder,
+    engine::Engine,
     generate::{Generator, Options},
     host::{
         checkpoint::Checkpoint,
@@ -17,7 +19,8 @@ use model::{
     matmul::Kernel,
     packed::{Model, PackedHeader},
     sampler::Sampler,
-    settings::Settings,
+    sector::Sector,
+    settings::{EngineKind, Settings},
     trace::TraceRecord,
 };
 use tempfile::TempDir;
@@ -147,13 +150,25 @@ fn pack_bytes(name: &str, checkpoint: &[u8], tokenizer: &[u8]) -> Result<Vec<u8>
 }
 
 /// The story on the host, by the same code that runs in the machine.
-fn tell(packed: &[u8], settings: &Settings) -> Result<(String, Vec<TraceRecord>), Error> {
+///
+/// # Errors
+/// [`Error::Answer`] if the host library refuses something.
+pub fn tell(packed: &[u8], settings: &Settings) -> Result<(String, Vec<TraceRecord>), Error> {
     let mut source = packed;
     let header = PackedHeader::read(&mut source).map_err(refused("the packed model"))?;
     let model = Model::load(&header, &mut source).map_err(refused("the packed model"))?;
-    let mut engine = Int8::new(&model, model.shape.seq_len, Kernel::best()).map_err(refused("the engine"))?;
+    let context = model.shape.seq_len;
+    let mut engine: Box<dyn Engine> = match settings.engine {
+        EngineKind::Int8 => {
+            Box::new(Int8::new(&model, context, Kernel::best()).map_err(refused("the engine"))?)
+        }
+        EngineKind::Sector => Box::new(Sector::new(&model, context).map_err(refused("the engine"))?),
+    };
+    let encoder = Encoder::new(&model.tokenizer).map_err(refused("the tokenizer"))?;
+    let prompt = encoder.encode(&settings.prompt).map_err(refused("the prompt"))?;
+    let sampler = Sampler::new(&model.tables, settings.temperature, settings.topp, settings.seed);
     let options = Options { steps: settings.steps as usize, trace: true, raw_bytes: settings.raw_bytes };
-    let mut generator = Generator::new(&mut engine, &model.tokenizer, Sampler::greedy(), &[], options);
+    let mut generator = Generator::new(&mut *engine, &model.tokenizer, sampler, &prompt, options);
     let (mut text, mut trace) = (Vec::new(), Vec::new());
     while let Some(step) = generator.step().map_err(refused("the engine"))? {
         text.extend(step.piece.bytes());

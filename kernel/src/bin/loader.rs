@@ -6,7 +6,7 @@ extern crate alloc;
 
 use alloc::vec::Vec;
 use kernel::clock::Clock;
-use kernel::cpu::Cpu;
+use kernel::cpu::{self, Cpu};
 use kernel::disk::Disk;
 use kernel::e820::UsableRegion;
 use kernel::handover::Handover;
@@ -15,7 +15,7 @@ use kernel::power;
 use kernel::refusal::OrRefuse;
 use kernel::sector_source::{SectorDisk, SectorSource};
 use kernel::{
-    a20, console, exceptions, flat_limits, heap, integrity, memory, memory_plan, println, stack_guard,
+    a20, console, exceptions, flat_limits, heap, integrity, memory, memory_plan, println, smp, stack_guard,
 };
 use model::packed::{Model, PackedHeader};
 use model::settings::Settings;
@@ -33,7 +33,7 @@ extern "C" fn program_main(drive: u32) -> ! {
     intact.or_refuse();
 
     let cpu = Cpu::detect();
-    cpu.set_up();
+    cpu::set_up(cpu.has_sse2());
     let region = claim_memory();
     let clock = Clock::calibrate(&cpu);
     println!("unreallm {} in unreal mode", env!("CARGO_PKG_VERSION"));
@@ -45,8 +45,9 @@ extern "C" fn program_main(drive: u32) -> ! {
     power::set_power_off(settings.exit);
     let kernel = read_kernel(&mut disk);
     let (model, context) = load_model(&mut disk, &clock);
+    let processors = if settings.cpus > 1 { smp::find() } else { None };
     exceptions::uninstall();
-    Handover::new(model, context, settings, cpu, clock).start_kernel(kernel)
+    Handover::new(model, context, settings, cpu, clock, processors).start_kernel(kernel)
 }
 
 /// Opens A20, takes the memory that the BIOS offers, proves that all segments reach it, and makes it

@@ -12,13 +12,18 @@ pub mod vga;
 
 #[cfg(target_os = "none")]
 mod both {
-    use super::{cp437::from_char, screen::Screen, serial::Serial, utf8::Decoder, vga::Vga};
-    use core::fmt;
+    use super::{
+        cp437::from_char,
+        screen::{Screen, StatusRow},
+        serial::Serial,
+        utf8::Decoder,
+        vga::Vga,
+    };
+    use core::fmt::{self, Write};
     use spinning_top::Spinlock;
 
     /// Both consoles.
     pub struct Console {
-        is_set_up: bool,
         is_screen_off: bool,
         vga: Vga,
         screen: Screen,
@@ -32,7 +37,6 @@ mod both {
         /// Neither a screen nor a port yet.
         pub const fn absent() -> Self {
             Self {
-                is_set_up: false,
                 is_screen_off: false,
                 vga: Vga,
                 screen: Screen::new(),
@@ -59,6 +63,13 @@ mod both {
             self.serial.wait_until_sent();
         }
 
+        /// Shows `text` in the screen's status line, which the serial port does not get.
+        pub fn set_status(&mut self, text: fmt::Arguments) {
+            let mut row = StatusRow::new();
+            let _ = row.write_fmt(text);
+            self.screen.set_status(&mut self.vga, &row);
+        }
+
         /// Lets `work` write to the serial port alone.
         pub fn serial_only(&mut self, work: impl FnOnce(&mut Self)) {
             self.is_screen_off = true;
@@ -81,7 +92,6 @@ mod both {
         serial.init();
         vga.init();
         screen.clear(vga);
-        console.is_set_up = true;
     }
 
     /// Takes the console out, for the next program to go on with.
@@ -99,15 +109,12 @@ mod both {
         work(&mut CONSOLE.lock())
     }
 
-    /// Takes the console away from whoever holds it: for the last words of a machine that stops.
-    /// Sets it up if the fault came first.
+    /// Takes the console away from whoever holds it: for the last words of a machine that stops. If
+    /// the fault came before [`init`] they are on the screen only, as the BIOS left it.
     pub fn seize() {
         // SAFETY: the holder is the code that was interrupted by a panic or an exception; it never
         // runs again.
         unsafe { CONSOLE.force_unlock() };
-        if !with(|console| console.is_set_up) {
-            init();
-        }
         with(|console| console.is_screen_off = false);
     }
 }

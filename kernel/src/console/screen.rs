@@ -3,6 +3,9 @@
 //! Words wrap at the edge: a word that does not fit moves to the next row. The last row is not part
 //! of the text; it holds a line of status.
 
+use super::cp437::from_char;
+use core::fmt;
+
 /// Columns of text mode 3.
 pub const COLUMNS: usize = 80;
 /// Rows of text mode 3.
@@ -107,18 +110,45 @@ impl Screen {
         display.show(0, text);
     }
 
-    /// Shows the status line, of the display's code page: what fits, and blanks.
-    pub fn set_status(&mut self, display: &mut impl Display, text: impl Iterator<Item = u8>) {
-        let status = &mut self.cells[COLUMNS * TEXT_ROWS..];
-        for (cell, character) in status.iter_mut().zip(text.chain(core::iter::repeat(b' '))) {
-            *cell = REVERSE | u16::from(character);
-        }
-        display.show(COLUMNS * TEXT_ROWS, status);
+    /// Shows the status line.
+    pub fn set_status(&mut self, display: &mut impl Display, row: &StatusRow) {
+        self.cells[COLUMNS * TEXT_ROWS..].copy_from_slice(&row.cells);
+        display.show(COLUMNS * TEXT_ROWS, &row.cells);
     }
 
     /// Shows the cursor where the next character will go.
     pub fn show_cursor(&self, display: &mut impl Display) {
         display.place_cursor(self.row * COLUMNS + self.column.min(COLUMNS - 1));
+    }
+}
+
+/// A status line to be: what is written to it, as far as it fits, and blanks.
+pub struct StatusRow {
+    cells: [u16; COLUMNS],
+    length: usize,
+}
+
+impl StatusRow {
+    /// Blanks.
+    pub const fn new() -> Self {
+        Self { cells: [REVERSE | b' ' as u16; COLUMNS], length: 0 }
+    }
+}
+
+impl fmt::Write for StatusRow {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for character in text.chars() {
+            let Some(cell) = self.cells.get_mut(self.length) else { break };
+            *cell = REVERSE | u16::from(from_char(character));
+            self.length += 1;
+        }
+        Ok(())
+    }
+}
+
+impl Default for StatusRow {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -132,6 +162,7 @@ impl Default for Screen {
 mod tests {
     extern crate std;
     use super::*;
+    use core::fmt::Write;
     use std::string::{String, ToString};
 
     /// What a viewer sees.
@@ -157,11 +188,17 @@ mod tests {
         }
     }
 
+    fn status(text: &str) -> StatusRow {
+        let mut row = StatusRow::new();
+        row.write_str(text).unwrap();
+        row
+    }
+
     fn after(text: &[u8]) -> Glass {
         let mut glass = Glass { cells: [0; COLUMNS * ROWS], cursor: 0 };
         let mut screen = Screen::new();
         screen.clear(&mut glass);
-        screen.set_status(&mut glass, "idle".bytes());
+        screen.set_status(&mut glass, &status("idle"));
         text.iter().for_each(|&character| screen.write(&mut glass, character));
         screen.show_cursor(&mut glass);
         assert_eq!(glass.cells, screen.cells);
@@ -252,7 +289,7 @@ mod tests {
     fn a_long_status_is_cut() {
         let mut glass = after(b"");
         let mut screen = Screen::new();
-        screen.set_status(&mut glass, core::iter::repeat_n(b's', 100));
+        screen.set_status(&mut glass, &status(&"s".repeat(100)));
         assert_eq!(glass.row(TEXT_ROWS).len(), COLUMNS);
         assert_eq!(glass.cells[COLUMNS * TEXT_ROWS], REVERSE | u16::from(b's'));
     }

@@ -15,11 +15,8 @@ pub enum Request<'l> {
         /// Its new value, as it was typed.
         value: &'l str,
     },
-    /// Say what a setting is.
-    Show {
-        /// The key, by the boot settings' name.
-        key: &'static str,
-    },
+    /// Say what the settings are.
+    Show,
     /// What the machine is and has done.
     Stats,
     /// The last story's beginning once more, with the next seed.
@@ -62,7 +59,7 @@ impl fmt::Display for CommandError<'_> {
 
 /// What a command does.
 enum Action {
-    /// Changes this key, or says what it is where no value is given.
+    /// Changes this key, or shows the settings where no value is given.
     Setting(&'static str),
     /// Anything else.
     Request(Request<'static>),
@@ -92,20 +89,24 @@ const COMMANDS: [Command; 10] = [
 
 /// Reads a line.
 pub fn parse(line: &str) -> Result<Request<'_>, CommandError<'_>> {
-    let trimmed = line.trim();
-    if !trimmed.starts_with('/') {
-        return Ok(Request::Story(trimmed));
+    let line = line.trim_ascii();
+    if line.as_bytes().first() != Some(&b'/') {
+        return Ok(Request::Story(line));
     }
-    let (name, argument) = trimmed.split_once(' ').unwrap_or((trimmed, ""));
-    let argument = argument.trim_start();
-    let command = COMMANDS.iter().find(|(command, ..)| *command == name);
-    let (command, _, _, action) = command.ok_or(CommandError::Unknown(name))?;
-    match action {
-        Action::Setting(key) if argument.is_empty() => Ok(Request::Show { key }),
-        Action::Setting(key) => Ok(Request::Set { key, value: argument }),
-        Action::Request(request) if argument.is_empty() => Ok(*request),
-        Action::Request(_) => Err(CommandError::NoArgument { command, argument }),
+    let name_length = line.bytes().position(|byte| byte == b' ').unwrap_or(line.len());
+    let (name, argument) = line.split_at_checked(name_length).unwrap_or((line, ""));
+    let argument = argument.trim_ascii();
+    for (command, _, _, action) in &COMMANDS {
+        if *command == name {
+            return match action {
+                Action::Setting(_) if argument.is_empty() => Ok(Request::Show),
+                Action::Setting(key) => Ok(Request::Set { key, value: argument }),
+                Action::Request(request) if argument.is_empty() => Ok(*request),
+                Action::Request(_) => Err(CommandError::NoArgument { command, argument }),
+            };
+        }
     }
+    Err(CommandError::Unknown(name))
 }
 
 /// The list of commands, a line each.
@@ -142,7 +143,7 @@ mod tests {
             assert_eq!(parse(&given).is_ok(), !argument.is_empty(), "{given}");
         }
         assert_eq!(parse("/temp  0.5"), Ok(Request::Set { key: "temperature", value: "0.5" }));
-        assert_eq!(parse("/temp"), Ok(Request::Show { key: "temperature" }));
+        assert_eq!(parse("/temp"), Ok(Request::Show));
     }
 
     #[test]

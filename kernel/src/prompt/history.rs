@@ -1,6 +1,6 @@
 //! The lines that were typed before.
-use alloc::collections::VecDeque;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 /// Lines that are kept.
 pub const HISTORY_LINES: usize = 32;
@@ -8,7 +8,7 @@ pub const HISTORY_LINES: usize = 32;
 /// The lines, the oldest first, and where in them Up and Down have gone.
 #[derive(Debug, Default)]
 pub struct History {
-    lines: VecDeque<String>,
+    lines: Vec<String>,
     /// How far back from the line that is being typed.
     back: usize,
     /// That line, while an older one is shown.
@@ -18,19 +18,19 @@ pub struct History {
 impl History {
     /// Nothing was typed yet.
     pub const fn new() -> Self {
-        Self { lines: VecDeque::new(), back: 0, draft: String::new() }
+        Self { lines: Vec::new(), back: 0, draft: String::new() }
     }
 
     /// Keeps a line that was entered, unless it is empty or the same as the one before.
     pub fn push(&mut self, line: &str) {
         self.back = 0;
-        if line.is_empty() || self.lines.back().is_some_and(|last| last == line) {
+        if line.is_empty() || self.lines.last().is_some_and(|last| last == line) {
             return;
         }
         if self.lines.len() == HISTORY_LINES {
-            self.lines.pop_front();
+            self.lines.remove(0);
         }
-        self.lines.push_back(line.into());
+        self.lines.push(line.into());
     }
 
     /// The line before; `None` at the oldest. `line` is what is shown now.

@@ -67,11 +67,14 @@ impl Line {
 
     /// Deletes to the left: blanks, then all up to the next blank.
     pub fn delete_word(&mut self) {
-        let before = &self.characters[..self.cursor];
-        let word_end = before.iter().rposition(|&c| c != ' ').map_or(0, |last| last + 1);
-        let start = before[..word_end].iter().rposition(|&c| c == ' ').map_or(0, |blank| blank + 1);
-        self.characters.drain(start..self.cursor);
-        self.cursor = start;
+        self.backspace_while(|character| character == ' ');
+        self.backspace_while(|character| character != ' ');
+    }
+
+    fn backspace_while(&mut self, condition: fn(char) -> bool) {
+        while self.cursor > 0 && condition(self.characters[self.cursor - 1]) {
+            self.backspace();
+        }
     }
 
     /// Deletes all to the right.

@@ -1,26 +1,13 @@
 //! Starting the application processors.
-use super::acpi::{MOST, Memory, Processors};
+use super::acpi::{MOST, Processors};
 use super::local_apic::LocalApic;
 use super::{Crew, crew, start};
 use crate::clock::Clock;
 use crate::cpu::{Cpu, Features};
-use crate::far;
 use core::fmt;
 
 /// How long a processor may take until it reports. Emulators on a busy host are slow.
 const ANSWER_MICROS: u64 = 500_000;
-
-/// Physical memory, through unreal mode's segments.
-struct Physical;
-
-impl Memory for Physical {
-    fn read(&self, address: u32, out: &mut [u8]) {
-        for (address, byte) in (address..).zip(out) {
-            // SAFETY: any address may be read on a PC; what is not there reads as anything.
-            *byte = unsafe { far::pointer::<u8>(address).read_volatile() };
-        }
-    }
-}
 
 /// A crew, and what to say about it.
 pub struct Assembled {
@@ -39,8 +26,8 @@ enum Outcome {
     Listed { listed: usize, silent: usize },
 }
 
-/// Starts up to `wanted` processors, this one included.
-pub fn assemble(wanted: usize, cpu: &Cpu, clock: &Clock) -> Assembled {
+/// Starts up to `wanted` processors of those that were `found`, this one included.
+pub fn assemble(wanted: usize, found: Option<&Processors>, cpu: &Cpu, clock: &Clock) -> Assembled {
     let wanted = wanted.clamp(1, MOST);
     let alone = |outcome| Assembled { crew: Crew::alone(), wanted, outcome };
     if wanted == 1 {
@@ -49,7 +36,7 @@ pub fn assemble(wanted: usize, cpu: &Cpu, clock: &Clock) -> Assembled {
     if !cpu.features.contains(Features::APIC) {
         return alone(Outcome::NoApic);
     }
-    let Some(found) = Processors::find(&Physical) else {
+    let Some(found) = found else {
         return alone(Outcome::NoApic);
     };
     // SAFETY: the firmware's table says so.
@@ -60,6 +47,7 @@ pub fn assemble(wanted: usize, cpu: &Cpu, clock: &Clock) -> Assembled {
     others().for_each(|id| apic.stop(id));
     apic.wait_after_stop(clock);
 
+    start::prepare(cpu);
     let mut crew = Crew::of(apic);
     let mut silent = 0;
     for id in others() {

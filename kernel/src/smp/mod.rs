@@ -7,6 +7,8 @@ pub mod crew;
 #[cfg(target_os = "none")]
 mod local_apic;
 #[cfg(target_os = "none")]
+mod physical;
+#[cfg(target_os = "none")]
 mod stacks;
 #[cfg(target_os = "none")]
 pub mod start;
@@ -18,3 +20,5 @@ pub use crew::Crew;
 mod assemble;
 #[cfg(target_os = "none")]
 pub use assemble::{Assembled, assemble};
+#[cfg(target_os = "none")]
+pub use physical::find;

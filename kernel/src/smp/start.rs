@@ -1,8 +1,8 @@
 //! Where an application processor comes in. It starts in real mode with 64 KB limits, at the
 //! kernel's own first instruction, and follows the same road: unreal mode, caches on, SSE on.
 use super::{crew, stacks};
-use crate::cpu::Cpu;
-use core::sync::atomic::{AtomicU32, Ordering};
+use crate::cpu::{self, Cpu};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use stage1::low_memory::KERNEL_CODE;
 
 /// The page of the kernel's first instruction, for the start-up IPI.
@@ -15,6 +15,14 @@ pub static STACK: AtomicU32 = AtomicU32::new(0);
 /// The worker that it becomes.
 static WORKER: AtomicU32 = AtomicU32::new(0);
 
+/// Whether the first processor has SSE2. All are of one kind.
+static SSE2: AtomicBool = AtomicBool::new(false);
+
+/// Says what the processors are like.
+pub fn prepare(cpu: &Cpu) {
+    SSE2.store(cpu.has_sse2(), Ordering::SeqCst);
+}
+
 /// Says who comes next. One processor is started at a time.
 pub fn expect(worker: usize) {
     crew::expect_report();
@@ -25,6 +33,6 @@ pub fn expect(worker: usize) {
 /// In from the entry code: unreal mode, a stack of its own, interrupts off.
 pub extern "C" fn application_processor() -> ! {
     let worker = WORKER.load(Ordering::SeqCst) as usize;
-    Cpu::detect().set_up();
+    cpu::set_up(SSE2.load(Ordering::SeqCst));
     crew::work(worker)
 }

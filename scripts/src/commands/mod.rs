@@ -72,6 +72,7 @@ pub fn settings(args: &StoryArgs) -> Result<Settings, SettingsError> {
         seed: args.seed,
         cpus: args.cpus,
         exit: args.exit,
+        interactive: args.interactive,
         trace: args.trace,
         raw_bytes: args.raw_bytes,
         ..Settings::default()

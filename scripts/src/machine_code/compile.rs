@@ -81,7 +81,7 @@ pub fn compile(
         .arg("-Zbuild-std-features=compiler-builtins-mem,optimize_for_size")
         // Panic messages name files relative to their package, not the builder's folders.
         .args(["-Ztrim-paths", "--config", "profile.machine.trim-paths='all'"])
-        .env("CARGO_ENCODED_RUSTFLAGS", crate_paths_as("crates"));
+        .env("CARGO_ENCODED_RUSTFLAGS", rust_flags("crates"));
     let output = command.output().map_err(|cause| CompileError::Start { program: cargo, cause })?;
     if !output.status.success() {
         let output = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -91,17 +91,16 @@ pub fn compile(
     fs::read(&path).map_err(|cause| CompileError::Read { path, cause })
 }
 
-/// Flags that name the crates' sources the same wherever they came from. -Ztrim-paths leaves the
+/// The compiler's flags. Some name the crates' sources the same wherever they came from. -Ztrim-paths leaves the
 /// registry's folder, which has another name where a user has a mirror.
-fn crate_paths_as(name: &str) -> OsString {
+fn rust_flags(name: &str) -> OsString {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(Path::new(&env::var_os("HOME")?).join(".cargo")));
     let registries = home.and_then(|home| fs::read_dir(home.join("registry/src")).ok());
-    let mut flags = OsString::new();
+    // No program of the machine prints a {:?}; the code for it would come along all the same.
+    let mut flags = OsString::from("-Zfmt-debug=none");
     for registry in registries.into_iter().flatten().flatten() {
-        if !flags.is_empty() {
-            flags.push("\x1f"); // what cargo puts between two flags
-        }
+        flags.push("\x1f"); // what cargo puts between two flags
         flags.push("--remap-path-prefix=");
         flags.push(registry.path());
         flags.push("=");

@@ -10,6 +10,7 @@ mod media;
 mod refusals;
 mod shapes;
 mod story;
+mod talk;
 mod trace;
 mod unreal;
 
@@ -24,6 +25,7 @@ fn main() {
         bios::cases(),
         shapes::cases(),
         media::cases(),
+        talk::cases(),
     ]
     .into_iter()
     .flatten()

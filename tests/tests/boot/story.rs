@@ -41,9 +41,7 @@ fn golden(model: &str) -> Result<Golden, Trouble> {
 }
 
 fn is_told(machine: &mut impl Emulator, golden: &Golden) -> Result<(), Trouble> {
-    let log = machine.wait_for("the line with tok/s", |log| {
-        Transcript::parse(log).summary().is_some() && log.ends_with(b"\n")
-    })?;
+    let log = machine.wait_for("the prompt", |log| log.ends_with(b"\n> "))?;
     let transcript = Transcript::parse(&log);
     let (text, story) = (&transcript.text, &golden.text);
     ensure(text.contains(&format!("{story}\n")), || {
@@ -72,7 +70,10 @@ fn shows(screen: &Screen, story: &str) -> Result<(), Trouble> {
 
 fn cursor_is_below_the_text(machine: &mut QemuMachine) -> Result<(), Trouble> {
     let screen = machine.screen()?;
-    let last = (0..ROWS).rev().find(|&row| !screen.row(row).is_empty()).unwrap_or(0);
+    // The last row is the status line; the prompt's mark is in the last row of the text.
+    let last = (0..ROWS - 1).rev().find(|&row| !screen.row(row).is_empty()).unwrap_or(0);
     let cursor = machine.cursor()?;
-    ensure(cursor == (last + 1, 0), || format!("cursor at {cursor:?}, text down to row {last}"))
+    ensure(screen.row(last) == ">" && cursor == (last, 2), || {
+        format!("cursor at {cursor:?}, text down to row {last}")
+    })
 }

@@ -1,0 +1,105 @@
+//! Keys from both consoles, in the order in which they come.
+//!
+//! Interrupts are on all the time. The keyboard's handler is the BIOS's, the serial port's is ours;
+//! both only put away what has come. It is looked at between two tokens and at the prompt.
+use crate::clock::Clock;
+use crate::prompt::key::Key;
+use crate::prompt::serial_keys::SerialKeys;
+use crate::{keyboard, serial_input};
+use alloc::vec::Vec;
+use core::arch::asm;
+
+/// How long an ESC waits for the rest of a sequence, in microseconds: the next byte of one comes
+/// after 87 µs at 115200 baud, and no finger is that fast.
+const ESC_TIME: u64 = 5_000;
+/// Keys that are kept while a story is told. When there are more, the serial line has to wait.
+const MOST_KEYS: usize = 4096;
+
+/// What was typed and not yet used.
+pub struct Input<'c> {
+    keys: Vec<Key>,
+    /// How many of them are used.
+    used: usize,
+    serial_keys: SerialKeys,
+    clock: &'c Clock,
+}
+
+impl<'c> Input<'c> {
+    /// Begins to listen.
+    pub fn new(clock: &'c Clock) -> Self {
+        serial_input::listen();
+        Self { keys: Vec::new(), used: 0, serial_keys: SerialKeys::new(), clock }
+    }
+
+    /// Waits for a key, asleep.
+    pub fn next(&mut self) -> Key {
+        loop {
+            if let Some(&key) = self.keys.get(self.used) {
+                self.used += 1;
+                return key;
+            }
+            self.keys.clear();
+            self.used = 0;
+            if keyboard::ask_for_key() {
+                self.put(keyboard::read_key());
+            }
+            self.read_serial();
+            if self.keys.is_empty() {
+                sleep();
+            }
+        }
+    }
+
+    /// Puts away what was typed, and says whether Esc or Ctrl-C was among it.
+    pub fn is_stopped(&mut self) -> bool {
+        let from = self.used;
+        self.read_serial();
+        while keyboard::has_key() {
+            self.put(keyboard::read_key());
+        }
+        // The keys before it stay: they are the next line.
+        let stop = self.keys[from..].iter().position(|&key| key == Key::Stop);
+        stop.is_some_and(|stop| {
+            self.keys.remove(from + stop);
+            true
+        })
+    }
+
+    /// Puts a key away, if it means something. Where there is no room any more only Esc still gets in.
+    fn put(&mut self, key: Option<Key>) {
+        if let Some(key) = key
+            && (self.keys.len() < MOST_KEYS || key == Key::Stop)
+        {
+            self.keys.push(key);
+        }
+    }
+
+    fn read_serial(&mut self) {
+        let mut start = None;
+        while self.keys.len() < MOST_KEYS {
+            if let Some(byte) = serial_input::read() {
+                self.serial_keys.decode(byte, |key| self.keys.push(key));
+                start = None;
+            } else if !self.serial_keys.is_undecided() {
+                return;
+            } else if self.clock.micros_since(*start.get_or_insert_with(|| self.clock.now())) > ESC_TIME {
+                let key = self.serial_keys.time_out();
+                return self.put(key);
+            }
+        }
+    }
+}
+
+/// Waits for the next interrupt, unless a key has come already.
+fn sleep() {
+    // SAFETY: interrupts are off while nothing was typed is being made sure of; HLT, right after
+    // STI, lets none slip through between.
+    unsafe {
+        asm!("cli", options(nomem, nostack));
+        if serial_input::is_empty() && !keyboard::has_key() {
+            asm!("sti", "hlt", options(nomem, nostack));
+        } else {
+            asm!("sti", options(nomem, nostack));
+        }
+    }
+}
