@@ -138,11 +138,12 @@ impl Disk {
 
     /// One call. The error is AH.
     fn attempt(&mut self, lba: u32, sectors: u32) -> Result<(), u8> {
-        let packet = DiskAddressPacket::new(lba, sectors as u16, BOUNCE_SEGMENT);
+        // The BIOS may write to it: how many sectors it has read.
+        let mut packet = DiskAddressPacket::new(lba, sectors as u16, BOUNCE_SEGMENT);
         let mut call = match self.addressing {
             Addressing::Extended => {
                 let mut call = registers(READ_EXTENDED, self.drive);
-                call.esi = (&raw const packet).expose_provenance() as u32;
+                call.esi = (&raw mut packet).expose_provenance() as u32;
                 call
             }
             Addressing::Chs(geometry) => {
