@@ -119,25 +119,39 @@ fn entry(vector: u32) -> *mut u32 {
     far::pointer(vector * 4)
 }
 
-/// Puts our handlers into the interrupt vector table.
-pub fn install() {
+/// The BIOS's handlers that [`install`] replaced, in the order of [`VECTORS`].
+pub struct Replaced([u32; VECTORS.len()]);
+
+/// Puts our handlers into the interrupt vector table. The BIOS's must be kept ([`Replaced::keep`])
+/// before interrupts are on; until then no static has changed.
+#[must_use]
+pub fn install() -> Replaced {
+    let mut replaced = [0; VECTORS.len()];
     let handlers: [unsafe extern "C" fn(); VECTORS.len()] =
         [divide_error, invalid_opcode, stack_fault, general_protection];
     for (i, (vector, handler)) in VECTORS.into_iter().zip(handlers).enumerate() {
         let segment = u32::from(stage1::low_memory::KERNEL_CS);
         // SAFETY: the vector table's entries; a function's address is its offset in our code segment.
-        // The old handlers are saved before the new can run: no IRQ 4 or 5 is unmasked yet.
         unsafe {
-            OLD_HANDLERS[i] = entry(vector).read_volatile();
+            replaced[i] = entry(vector).read_volatile();
             entry(vector).write_volatile(segment << 16 | handler as usize as u32);
         }
+    }
+    Replaced(replaced)
+}
+
+impl Replaced {
+    /// Keeps the BIOS's handlers where IRQ 4 and 5 and [`uninstall`] find them.
+    pub fn keep(self) {
+        // SAFETY: interrupts are off, so nothing else looks at it.
+        unsafe { OLD_HANDLERS = self.0 };
     }
 }
 
 /// Puts the BIOS's handlers back, for a program whose code makes room for another's.
 pub fn uninstall() {
     for (i, vector) in VECTORS.into_iter().enumerate() {
-        // SAFETY: [`install`] saved them.
+        // SAFETY: [`Replaced::keep`] saved them.
         unsafe { entry(vector).write_volatile(OLD_HANDLERS[i]) };
     }
 }

@@ -29,8 +29,8 @@ impl fmt::Display for Damaged {
     }
 }
 
-/// The program that runs. What the data segment held before the first line of Rust could change it
-/// must be checked first: called before anything writes to a static that is not in bss.
+/// The program that runs. Called before anything writes to a static, as bss is checked to be zeros.
+/// A flipped bit in the few instructions until here may hang the machine: nothing can check them.
 pub fn check_loader() -> Result<(), Damaged> {
     let bytes = (KERNEL_CODE.end - KERNEL_DATA.start) as usize;
     // SAFETY: the program's file, as it was loaded. It is only read, and by value: nothing else runs.

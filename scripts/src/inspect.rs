@@ -250,9 +250,14 @@ mod tests {
     #[test]
     fn damage_is_said_part_by_part() {
         let (bytes, _folder, path) = built();
-        for (at, what) in [(0x300, "kernel"), (249 * 512 + 60, "settings"), (131_072 + 90_000, "model")] {
+        for (lba, into, what) in [
+            (LOADER_LBA, 0x100, "loader"),
+            (KERNEL_LBA, 0x100, "kernel"),
+            (SETTINGS_LBA, 60, "settings"),
+            (MODEL_LBA, 90_000, "model"),
+        ] {
             let mut damaged = bytes.clone();
-            damaged[at] ^= 4;
+            damaged[(lba * SECTOR) as usize + into] ^= 4;
             fs::write(&path, &damaged).unwrap();
             let error = inspect(&path).unwrap_err().to_string();
             assert!(error.contains(what) && error.contains("damaged"), "{error}");

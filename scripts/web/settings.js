@@ -1,6 +1,6 @@
 // The settings sectors of a disk image: how the page hands a prompt to the machine.
 //
-// They hold `key=value` lines behind a first line with the CRC-32 of the rest, filled up with NULs.
+// They hold `key=value` lines behind a first line with the CRC-32 of the rest: lines and NULs.
 // The page changes some values and leaves every other line as the host program wrote it, so that
 // keys it does not know keep working.
 import { crc32 } from "./crc32.js";
@@ -26,15 +26,15 @@ export function putSettings(image, place, changes) {
     else lines[at] = line;
   }
   const body = new TextEncoder().encode(lines.map((line) => line + "\n").join(""));
-  const crc = crc32(body).toString(16).padStart(8, "0");
-  const first = new TextEncoder().encode(`${FIRST_LINE}${crc}\n`);
-  if (first.length + body.length > place.bytes) {
-    const over = first.length + body.length - place.bytes;
+  const start = FIRST_LINE.length + 8 + 1;
+  const over = start + body.length - place.bytes;
+  if (over > 0) {
     throw new Trouble(`The beginning of the story is ${over} bytes too long for the disk's settings; a shorter one fits.`);
   }
   sectors.fill(0);
-  sectors.set(first);
-  sectors.set(body, first.length);
+  sectors.set(body, start);
+  const crc = crc32(sectors.subarray(start)).toString(16).padStart(8, "0");
+  sectors.set(new TextEncoder().encode(`${FIRST_LINE}${crc}\n`));
 }
 
 /** The lines behind the first. */

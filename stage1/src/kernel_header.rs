@@ -1,8 +1,9 @@
 //! The first bytes of the kernel: what it is, how long its two halves are, and their CRC.
 //!
 //! The kernel file is what memory holds from `KERNEL_DATA.start` to `KERNEL_CODE.end`, byte for
-//! byte. Only the first [`KernelHeader::data_bytes`] of the data half and the first
-//! [`KernelHeader::code_bytes`] of the code half are filled; bss and stack follow the data as zeros.
+//! byte: in the data half [`KernelHeader::data_bytes`] and then zeros where the stack will be, in the
+//! code half [`KernelHeader::code_bytes`] and then zeros. The CRC covers everything but the stack,
+//! which a program writes before it reads.
 //!
 //! The linker writes magic and lengths (kernel/link.ld), the image builder the CRC.
 use crate::low_memory::{KERNEL_CODE, KERNEL_DATA};
@@ -18,7 +19,8 @@ pub struct KernelHeader {
     pub magic: u32,
     /// CRC-32 (ISO-HDLC, as in zip) over the ranges of [`KernelHeader::crc_ranges`].
     pub crc: u32,
-    /// Bytes of this header, rodata and data, from `KERNEL_DATA.start` on.
+    /// Bytes of this header, rodata, data and bss (zeros), from `KERNEL_DATA.start` on. The stack
+    /// follows.
     pub data_bytes: u32,
     /// Bytes of code, from `KERNEL_CODE.start` on.
     pub code_bytes: u32,
@@ -49,14 +51,15 @@ impl KernelHeader {
     }
 
     /// The byte ranges of the kernel file that the CRC covers, in this order: the data half from
-    /// [`Self::CRC_START`] on, then the code half. `None` if a length does not fit its half.
+    /// [`Self::CRC_START`] to the stack, then all of the code half. `None` if a length does not fit
+    /// its half.
     pub fn crc_ranges(&self) -> Option<[core::ops::Range<usize>; 2]> {
         let data = self.data_bytes as usize;
         let code = self.code_bytes as usize;
         if data < Self::BYTES || data > KERNEL_DATA.size() as usize || code > KERNEL_CODE.size() as usize {
             return None;
         }
-        Some([Self::CRC_START..data, Self::CODE_START..Self::CODE_START + code])
+        Some([Self::CRC_START..data, Self::CODE_START..Self::CODE_START + KERNEL_CODE.size() as usize])
     }
 }
 
@@ -75,7 +78,7 @@ mod tests {
 
     #[test]
     fn lengths_that_lie_give_no_range() {
-        assert_eq!(HEADER.crc_ranges(), Some([8..0x800, 0xF000..0x1_8000]));
+        assert_eq!(HEADER.crc_ranges(), Some([8..0x800, 0xF000..0x1_F000]));
         for (data_bytes, code_bytes) in [(15, 0), (0xF001, 0), (16, 0x1_0001), (u32::MAX, u32::MAX)] {
             assert_eq!(KernelHeader { data_bytes, code_bytes, ..HEADER }.crc_ranges(), None);
         }

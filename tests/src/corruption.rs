@@ -18,6 +18,8 @@ pub enum Region {
     Kernel,
     /// The settings' text and the zeros behind it.
     Settings,
+    /// Zeros between settings and model: nothing reads them.
+    Gap,
     /// The packed model.
     Model,
     /// Zeros to the end of the image.
@@ -25,12 +27,13 @@ pub enum Region {
 }
 
 /// All regions in the order of the disk.
-pub const REGIONS: [Region; 7] = [
+pub const REGIONS: [Region; 8] = [
     Region::Stage1,
     Region::PartitionTable,
     Region::Loader,
     Region::Kernel,
     Region::Settings,
+    Region::Gap,
     Region::Model,
     Region::Padding,
 ];
@@ -46,6 +49,7 @@ impl Region {
             Self::Loader => at(LOADER_LBA)..at(KERNEL_LBA),
             Self::Kernel => at(KERNEL_LBA)..at(SETTINGS_LBA),
             Self::Settings => at(SETTINGS_LBA)..at(SETTINGS_LBA + SETTINGS_SECTORS),
+            Self::Gap => at(SETTINGS_LBA + SETTINGS_SECTORS)..at(MODEL_LBA),
             Self::Model => at(MODEL_LBA)..model_end,
             Self::Padding => model_end..image,
         }

@@ -10,7 +10,7 @@ use model::team::Processors;
 /// From the loader's handover, which lies at `handover`, to the end of the story.
 #[unsafe(no_mangle)]
 extern "C" fn program_main(handover: u32) -> ! {
-    exceptions::install();
+    exceptions::install().keep();
     stack_guard::arm();
     // SAFETY: the loader started us; both programs come from one build, and the image from one
     // host program.

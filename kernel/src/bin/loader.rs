@@ -13,21 +13,22 @@ use kernel::handover::Handover;
 use kernel::loading::Loading;
 use kernel::power;
 use kernel::refusal::OrRefuse;
-use kernel::sector_source::{SectorDisk, SectorSource};
+use kernel::sector_source::SectorSource;
 use kernel::{
     a20, console, exceptions, flat_limits, heap, integrity, memory, memory_plan, println, smp, stack_guard,
 };
 use model::packed::{Model, PackedHeader};
-use model::settings::Settings;
+use model::settings::{SETTINGS_BYTES, Settings};
 use model::source::Source;
-use stage1::disk_map::{KERNEL_LBA, MODEL_LBA, PROGRAM_SECTORS, SECTOR, SETTINGS_LBA, SETTINGS_SECTORS};
+use stage1::disk_map::{KERNEL_LBA, MODEL_LBA, PROGRAM_SECTORS, SECTOR, SETTINGS_LBA};
 
 /// From the boot sector's hand-over to the kernel's. `drive`: in the lowest byte the BIOS's number of
 /// the drive that we came from.
 #[unsafe(no_mangle)]
 extern "C" fn program_main(drive: u32) -> ! {
-    exceptions::install();
-    let intact = integrity::check_loader(); // before anything changes the loader's data
+    let replaced = exceptions::install();
+    let intact = integrity::check_loader(); // before anything changes the loader's data or bss
+    replaced.keep();
     stack_guard::arm();
     console::init();
     intact.or_refuse();
@@ -62,8 +63,9 @@ fn claim_memory() -> UsableRegion {
 }
 
 fn read_settings(disk: &mut Disk) -> Settings {
-    disk.fetch(SETTINGS_LBA, SETTINGS_SECTORS).or_refuse();
-    Settings::parse(disk.fetched()).or_refuse()
+    let mut sectors = alloc::vec![0; SETTINGS_BYTES];
+    SectorSource::new(disk, SETTINGS_LBA).read(&mut sectors).or_refuse();
+    Settings::parse(&sectors).or_refuse()
 }
 
 /// The kernel's file, which takes this program's place at the end.

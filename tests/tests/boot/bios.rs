@@ -8,7 +8,7 @@ use machine::{
     outcome::{Outcome, judge},
     qemu::Qemu,
 };
-use stage1::disk_map::{KERNEL_LBA, MODEL_LBA};
+use stage1::disk_map::{KERNEL_LBA, LOADER_LBA, MODEL_LBA};
 use unreallm::image::Medium;
 
 use crate::case::{case, ensure};
@@ -24,6 +24,10 @@ pub fn cases() -> Vec<Trial> {
     [
         ("no_int13_extensions", Faults { no_extensions: true, ..Faults::default() }),
         ("a20_closed", Faults { close_a20: true, ..Faults::default() }),
+        (
+            "loader_reads_well_the_third_time",
+            Faults { bad_sector: twice(LOADER_LBA + 50), ..Faults::default() },
+        ),
         (
             "kernel_reads_well_the_third_time",
             Faults { bad_sector: twice(KERNEL_LBA + 50), ..Faults::default() },

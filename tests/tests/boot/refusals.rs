@@ -12,7 +12,7 @@ use machine::{
     screen::squeezed,
 };
 use model::settings::Settings;
-use stage1::disk_map::{KERNEL_LBA, MODEL_LBA, SECTOR};
+use stage1::disk_map::{KERNEL_LBA, LOADER_LBA, MODEL_LBA, PROGRAM_SECTORS, SECTOR, SETTINGS_LBA};
 use unreallm::image::Medium;
 
 use crate::case::{Trouble, case, ensure};
@@ -21,13 +21,21 @@ use crate::case::{Trouble, case, ensure};
 const IN_MODEL: u32 = MODEL_LBA + 300;
 /// A sector in the middle of the kernel.
 const IN_KERNEL: u32 = KERNEL_LBA + 100;
+/// A sector in the middle of the loader.
+const IN_LOADER: u32 = LOADER_LBA + 100;
+/// In a program's file: constants, behind the header.
+const RODATA: u32 = 0x600;
+/// In the kernel's file: zeros, behind the constants and before the stack.
+const BSS: u32 = 0x4000;
+/// The end of a program's file: zeros behind the code.
+const CODE_END: u32 = PROGRAM_SECTORS * SECTOR;
 
 /// The tests of this file.
 pub fn cases() -> Vec<Trial> {
     // What to do to the image, the machine, and what the sentence must name. The last is whether
     // the settings were read before, so that the machine knows that it is to switch itself off.
     type Damage = fn(&mut Golden);
-    let refusals: [(&'static str, Damage, Qemu, &'static [&'static str], bool); 8] = [
+    let refusals: [(&'static str, Damage, Qemu, &'static [&'static str], bool); 14] = [
         ("model_flipped", |g| flip(g, Region::Model), Qemu::default(), &["model", "damaged"], true),
         ("model_cut_off", |g| cut(g, IN_MODEL), Qemu::default(), &["disk", "sector"], true),
         (
@@ -42,12 +50,43 @@ pub fn cases() -> Vec<Trial> {
         ("memory_too_small", |_| {}, small_memory(), &["model", "MB", "-m "], true),
         ("settings_flipped", |g| flip(g, Region::Settings), Qemu::default(), &["settings"], false),
         (
-            "kernel_flipped",
-            |g| g.image[(KERNEL_LBA * SECTOR) as usize + 0x600] ^= 4,
+            "loader_flipped",
+            |g| flip_byte(g, LOADER_LBA, RODATA),
             Qemu::default(),
-            &["kernel"],
+            &["the loader is damaged"],
             false,
         ),
+        (
+            "kernel_flipped",
+            |g| flip_byte(g, KERNEL_LBA, RODATA),
+            Qemu::default(),
+            &["the kernel is damaged"],
+            true,
+        ),
+        (
+            "loader_zeros_flipped",
+            |g| flip_byte(g, LOADER_LBA, CODE_END - 1),
+            Qemu::default(),
+            &["the loader is damaged"],
+            false,
+        ),
+        (
+            "kernel_bss_flipped",
+            |g| flip_byte(g, KERNEL_LBA, BSS),
+            Qemu::default(),
+            &["the kernel is damaged"],
+            true,
+        ),
+        (
+            "settings_zeros_flipped",
+            |g| flip_byte(g, SETTINGS_LBA, 7 * SECTOR - 1),
+            Qemu::default(),
+            &["settings are damaged"],
+            false,
+        ),
+        // The settings, which are read first, lie behind the kernel.
+        ("kernel_cut_off", |g| cut(g, IN_KERNEL), Qemu::default(), &["disk", "sector", "cut short"], false),
+        ("kernel_unreadable", |_| {}, bad_sector(IN_KERNEL), &["disk", "sector"], true),
     ];
     let mut cases: Vec<Trial> = refusals
         .into_iter()
@@ -56,8 +95,8 @@ pub fn cases() -> Vec<Trial> {
         })
         .collect();
     cases.extend([
-        case("refusals::stage1_kernel_cut_off", || letter(|g| cut(g, IN_KERNEL), Qemu::default())),
-        case("refusals::stage1_kernel_unreadable", || letter(|_| {}, bad_sector(IN_KERNEL))),
+        case("refusals::stage1_loader_cut_off", || letter(|g| cut(g, IN_LOADER), Qemu::default())),
+        case("refusals::stage1_loader_unreadable", || letter(|_| {}, bad_sector(IN_LOADER))),
         case("refusals::read_error_names_sector_and_status", || {
             let faults = Faults {
                 bad_sector: Some(BadSector { lba: IN_MODEL, times: None, status: 0x40 }),
@@ -77,6 +116,11 @@ fn flip(golden: &mut Golden, region: Region) {
         _ => (bytes.start + bytes.end) / 2,
     };
     golden.image[byte] ^= 0x10;
+}
+
+/// One bit of a program's or the settings' file.
+fn flip_byte(golden: &mut Golden, lba: u32, into: u32) {
+    golden.image[(lba * SECTOR + into) as usize] ^= 4;
 }
 
 fn cut(golden: &mut Golden, lba: u32) {
