@@ -42,14 +42,7 @@ pub struct Session<'m> {
 pub enum StoryError {
     /// Its beginning has characters that the model cannot read.
     Encode(EncodeError),
-    /// Its beginning leaves no room in the context.
-    TooLong {
-        /// Tokens of the beginning.
-        tokens: usize,
-        /// Tokens that the context holds.
-        context: usize,
-    },
-    /// The engine failed.
+    /// The engine failed, or the beginning is longer than the context.
     Engine(EngineError),
 }
 
@@ -57,10 +50,6 @@ impl Display for StoryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Encode(error) => error.fmt(f),
-            Self::TooLong { tokens, context } => {
-                write!(f, "the beginning has {tokens} tokens and the context holds {context}, ")?;
-                f.write_str("so use a shorter one")
-            }
             Self::Engine(error) => error.fmt(f),
         }
     }
@@ -185,9 +174,6 @@ impl<'m> Session<'m> {
         let Settings { temperature, topp, seed, steps, trace, raw_bytes, .. } = *self.settings;
         let prompt = self.encoder.encode(&self.settings.prompt).map_err(StoryError::Encode)?;
         let context = self.engine.context();
-        if prompt.len() >= context {
-            return Err(StoryError::TooLong { tokens: prompt.len(), context });
-        }
         let model = self.model;
         let sampler = Sampler::new(&model.tables, temperature, topp, seed);
         let options = Options { steps: steps as usize, trace, raw_bytes };

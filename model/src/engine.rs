@@ -39,6 +39,13 @@ pub enum EngineError {
         /// Positions that there are.
         context: usize,
     },
+    /// The prompt leaves no room for a story.
+    PromptTooLong {
+        /// Its tokens, with the one that begins every story.
+        tokens: usize,
+        /// Positions that there are.
+        context: usize,
+    },
     /// There is not enough memory.
     OutOfMemory,
     /// The 1356-byte mode runs one shape only, and the packed model must carry its weights.
@@ -56,6 +63,10 @@ impl fmt::Display for EngineError {
             }
             Self::Position { pos, context } => {
                 write!(f, "position {pos} is past the context of {context} tokens")
+            }
+            Self::PromptTooLong { tokens, context } => {
+                write!(f, "the beginning takes {tokens} tokens and the context holds {context}, ")?;
+                f.write_str("so use a shorter one")
             }
             Self::OutOfMemory => {
                 f.write_str("there is not enough memory to run the model, give the machine more")

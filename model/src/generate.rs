@@ -75,8 +75,13 @@ impl<'a> Generator<'a> {
         if self.options.steps == 0 { context } else { self.options.steps.min(context) }
     }
 
-    /// Makes one forward pass; `None` when the story has ended.
+    /// Makes one forward pass; `None` when the story has ended. A prompt that does not fit the
+    /// context is refused before the first pass.
     pub fn step(&mut self) -> Result<Option<Step<'a>>, EngineError> {
+        let (tokens, context) = (self.prompt.len(), self.engine.context());
+        if tokens > context {
+            return Err(EngineError::PromptTooLong { tokens, context });
+        }
         if self.ended || self.pos >= self.limit() {
             return Ok(None);
         }

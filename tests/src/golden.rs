@@ -76,15 +76,28 @@ impl Golden {
         settings: &Settings,
         medium: Medium,
     ) -> Result<Self, Error> {
-        let folder = TempDir::with_prefix("unreallm-image-").map_err(Error::io("make a folder"))?;
-        let path = folder.path().join("disk.img");
-        let sectors = settings.to_sectors().map_err(refused("settings"))?;
-        image::write(&path, medium, code, &sectors, |file| std::io::Write::write_all(file, packed))
-            .map_err(refused("the image builder"))?;
-        let image = fs::read(&path).map_err(Error::io("read the image"))?;
+        let image = image_of(packed, code, settings, medium)?;
         let (text, trace) = tell(packed, settings)?;
         Ok(Self { image, model_bytes: packed.len(), text, trace })
     }
+}
+
+/// An image alone, also one of which the host's engine has nothing to tell.
+///
+/// # Errors
+/// [`Error::Answer`] if the host library refuses something.
+pub fn image_of(
+    packed: &[u8],
+    code: &MachineCode,
+    settings: &Settings,
+    medium: Medium,
+) -> Result<Vec<u8>, Error> {
+    let folder = TempDir::with_prefix("unreallm-image-").map_err(Error::io("make a folder"))?;
+    let path = folder.path().join("disk.img");
+    let sectors = settings.to_sectors().map_err(refused("settings"))?;
+    image::write(&path, medium, code, &sectors, |file| std::io::Write::write_all(file, packed))
+        .map_err(refused("the image builder"))?;
+    fs::read(&path).map_err(Error::io("read the image"))
 }
 
 /// A model by name, packed. Packed once in each run.
@@ -149,10 +162,10 @@ fn pack_bytes(name: &str, checkpoint: &[u8], tokenizer: &[u8]) -> Result<Vec<u8>
     Ok(out.into_inner())
 }
 
-/// The story on the host, by the same code that runs in the machine.
+/// The story on the host, by the same code that runs in the machine: text and trace.
 ///
 /// # Errors
-/// [`Error::Answer`] if the host library refuses something.
+/// [`Error::Answer`] with the engine's sentence, where it refuses model or prompt.
 pub fn tell(packed: &[u8], settings: &Settings) -> Result<(String, Vec<TraceRecord>), Error> {
     let mut source = packed;
     let header = PackedHeader::read(&mut source).map_err(refused("the packed model"))?;

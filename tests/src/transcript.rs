@@ -13,9 +13,12 @@ pub struct Transcript {
 impl Transcript {
     /// Takes a log apart.
     pub fn parse(log: &[u8]) -> Self {
-        let log = String::from_utf8_lossy(log).replace("\r\n", "\n");
-        let (trace, text) = TraceRecord::split(&log);
-        Self { text, trace }
+        // A record may stand between the bytes of one character: they are taken apart as bytes, one
+        // character for each, and put together afterwards.
+        let log: String = log.iter().map(|&byte| char::from(byte)).collect();
+        let (trace, text) = TraceRecord::split(&log.replace("\r\n", "\n"));
+        let text: Vec<u8> = text.chars().map(|character| character as u8).collect();
+        Self { text: String::from_utf8_lossy(&text).into_owned(), trace }
     }
 
     /// The machine's reason for stopping: the last line that begins with `unreallm: `.
@@ -49,6 +52,12 @@ mod tests {
         assert_eq!(transcript.trace, expected);
         assert_eq!(transcript.summary(), Some((2, 1234.5)));
         assert_eq!(transcript.reason(), None);
+    }
+
+    #[test]
+    fn a_character_split_by_a_record_is_whole_again() {
+        let log = b"\xC3\n~ 0 200 00000001\n\xA7a va\n~ 1 201 00000002\n";
+        assert_eq!(Transcript::parse(log).text, "\u{e7}a va");
     }
 
     #[test]

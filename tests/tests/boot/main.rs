@@ -7,7 +7,9 @@ mod bios;
 mod case;
 mod drivers;
 mod media;
+mod processors;
 mod refusals;
+mod settings;
 mod shapes;
 mod story;
 mod talk;
@@ -20,6 +22,8 @@ fn main() {
         drivers::cases(),
         story::cases(),
         trace::cases(),
+        settings::cases(),
+        processors::cases(),
         unreal::cases(),
         refusals::cases(),
         bios::cases(),

@@ -45,10 +45,15 @@ pub fn cases() -> Vec<Trial> {
     cases
 }
 
-/// Compares the traces and gives the emulator's exit code.
-fn equals(machine: &mut impl Emulator, golden: &Golden) -> Result<Option<i32>, Trouble> {
+/// Waits for the end, compares, and gives the emulator's exit code.
+pub fn equals(machine: &mut impl Emulator, golden: &Golden) -> Result<Option<i32>, Trouble> {
     let (status, log) = machine.wait_for_end()?;
-    let transcript = Transcript::parse(&log);
+    compare(&Transcript::parse(&log), golden)?;
+    Ok(status.code())
+}
+
+/// Compares trace and text of a machine with the host's.
+pub fn compare(transcript: &Transcript, golden: &Golden) -> Result<(), Trouble> {
     let differs = golden.trace.iter().zip(&transcript.trace).find(|(host, machine)| host != machine);
     ensure(differs.is_none(), || format!("first different step, host and machine: {differs:x?}"))?;
     let (host, machine) = (golden.trace.len(), transcript.trace.len());
@@ -56,6 +61,5 @@ fn equals(machine: &mut impl Emulator, golden: &Golden) -> Result<Option<i32>, T
         format!("{host} steps on the host, {machine} on the machine:\n{}", transcript.text)
     })?;
     ensure(host > 0, || "no step at all".into())?;
-    ensure(transcript.text.contains(&golden.text), || format!("another text:\n{}", transcript.text))?;
-    Ok(status.code())
+    ensure(transcript.text.contains(&golden.text), || format!("another text:\n{}", transcript.text))
 }

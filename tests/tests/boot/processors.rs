@@ -1,0 +1,82 @@
+//! More processors give the same story, and the machine says how many it uses.
+use libtest_mimic::Trial;
+use machine::{
+    Emulator,
+    bochs::Bochs,
+    golden::{BUILT_IN, Golden, synthetic, traced},
+    qemu::Qemu,
+    transcript::Transcript,
+};
+use model::settings::Settings;
+use unreallm::{embedded, image::Medium};
+
+use crate::{
+    case::{Trouble, case, ensure},
+    trace::{compare, equals},
+};
+
+/// Forward passes: each is some fifty jobs for the crew.
+const TOKENS: u32 = 64;
+/// Bochs takes turns between its processors, so it is slow.
+const FEW_TOKENS: u32 = 16;
+
+/// The tests of this file.
+pub fn cases() -> Vec<Trial> {
+    let smp = |count: u32, qemu: Qemu| Qemu { extra: vec!["-smp".into(), count.to_string()], ..qemu };
+    // More processors than this computer may have take turns: those that wait for work give theirs
+    // back at once (PAUSE), while threads would wait for their time slices.
+    let in_turns = |count: u32, qemu: Qemu| Qemu {
+        extra: ["-smp", &count.to_string(), "-accel", "tcg,thread=single"].map(String::from).into(),
+        ..qemu
+    };
+    // Asked for, the machine, and what it must say.
+    let machines: [(&'static str, u32, Qemu, &'static str); 6] = [
+        ("2_q35", 2, smp(2, Qemu::q35()), "cpus    2\n"),
+        ("4_q35", 4, in_turns(4, Qemu::q35()), "cpus    4\n"),
+        ("2_pc", 2, smp(2, Qemu::default()), "cpus    2\n"),
+        ("4_on_a_machine_with_2", 4, smp(2, Qemu::q35()), "cpus    2 of 4: the machine has 2\n"),
+        ("2_on_a_machine_with_4", 2, smp(4, Qemu::q35()), "cpus    2 of the machine's 4\n"),
+        (
+            "2_on_a_486_without_apic",
+            2,
+            Qemu { cpu: Some("486"), ..Qemu::default() },
+            "cpus    1 of 2: the machine lists no others",
+        ),
+    ];
+    let mut cases: Vec<Trial> = machines
+        .into_iter()
+        .map(|(name, cpus, qemu, says)| {
+            case(&format!("processors::{name}"), move || {
+                let golden = golden(cpus, TOKENS)?;
+                is_told_by(&mut qemu.boot(&golden.image)?, &golden, says)
+            })
+        })
+        .collect();
+    cases.extend([
+        // Bochs enforces segment limits: the other processor is in unreal mode, too.
+        case("processors::2_bochs", || {
+            let golden = golden(2, FEW_TOKENS)?;
+            let bochs = Bochs { processors: 2, ..Bochs::default() };
+            is_told_by(&mut bochs.boot(&golden.image)?, &golden, "cpus    2\n")
+        }),
+        case("processors::4_q35_15M", move || {
+            let settings = Settings { cpus: 4, ..traced(4) };
+            let golden =
+                Golden::of_packed(&synthetic("15M")?, &embedded::machine_code(), &settings, Medium::Disk)?;
+            equals(&mut in_turns(4, Qemu::q35()).boot(&golden.image)?, &golden).map(|_| ())
+        }),
+    ]);
+    cases
+}
+
+fn golden(cpus: u32, tokens: u32) -> Result<Golden, Trouble> {
+    Ok(Golden::new(BUILT_IN, &Settings { cpus, ..traced(tokens) }, Medium::Disk)?)
+}
+
+/// The host's trace, which one processor calculated, and a line that tells how many there were here.
+fn is_told_by(machine: &mut impl Emulator, golden: &Golden, says: &str) -> Result<(), Trouble> {
+    let (_, log) = machine.wait_for_end()?;
+    let transcript = Transcript::parse(&log);
+    compare(&transcript, golden)?;
+    ensure(transcript.text.contains(says), || format!("no '{says}' in:\n{}", transcript.text))
+}
