@@ -32,7 +32,7 @@ impl<'c> Input<'c> {
     }
 
     /// Waits for a key, asleep.
-    pub fn next(&mut self) -> Key {
+    pub fn wait_for_key(&mut self) -> Key {
         loop {
             if let Some(&key) = self.keys.get(self.used) {
                 self.used += 1;

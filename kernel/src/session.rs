@@ -109,7 +109,7 @@ impl<'m> Session<'m> {
         loop {
             print!("{out}");
             out.clear();
-            match self.editor.press(self.input.next(), &mut out) {
+            match self.editor.press(self.input.wait_for_key(), &mut out) {
                 None => {}
                 Some(Ok(line)) => {
                     print!("{out}");
