@@ -56,7 +56,7 @@ fn run() -> Result<bool, Error> {
             let Some(&region) = REGIONS.get(number / each) else { return Ok(()) };
             let mut image = golden.image.clone();
             let mut random = Random::new(seed << 32 | number as u64);
-            let (byte, bit) = random.flip(&mut image, region.bytes(golden.image.len(), golden.model_bytes));
+            let (byte, bit) = random.flip(&mut image, region.bytes(&golden.image, golden.model_bytes));
             let qemu = Qemu { limit: Duration::from_secs(5), ..Qemu::default() };
             let outcome = judge(&mut qemu.boot(&image)?, &golden.trace)?;
             let mut tallies = tallies.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,8 +1,9 @@
 //! Seeded damage to a disk image: the same seed gives the same flipped bits everywhere.
 use std::ops::Range;
 
-use stage1::disk_map::{
-    KERNEL_LBA, LOADER_LBA, MODEL_LBA, SECTOR, SETTINGS_LBA, SETTINGS_SECTORS, STAGE1_BYTES,
+use stage1::{
+    disk_map::{KERNEL_LBA, LOADER_LBA, MODEL_LBA, SECTOR, SETTINGS_LBA, SETTINGS_SECTORS, STAGE1_BYTES},
+    kernel_header::KernelHeader,
 };
 
 /// A part of the image, by what happens when it is damaged.
@@ -12,10 +13,18 @@ pub enum Region {
     Stage1,
     /// Partition table and signature: nothing of ours reads them.
     PartitionTable,
-    /// The loader's file, to the last of its sectors.
-    Loader,
-    /// The kernel's file, to the last of its sectors.
-    Kernel,
+    /// The data half of the loader's file, up to its stack.
+    LoaderData,
+    /// Zeros where the loader's stack will be: written before they are read.
+    LoaderStack,
+    /// The code half of the loader's file, to the last of its sectors.
+    LoaderCode,
+    /// The same of the kernel's file.
+    KernelData,
+    /// Zeros where the kernel's stack will be.
+    KernelStack,
+    /// The code half of the kernel's file.
+    KernelCode,
     /// The settings' text and the zeros behind it.
     Settings,
     /// Zeros between settings and model: nothing reads them.
@@ -27,11 +36,15 @@ pub enum Region {
 }
 
 /// All regions in the order of the disk.
-pub const REGIONS: [Region; 8] = [
+pub const REGIONS: [Region; 12] = [
     Region::Stage1,
     Region::PartitionTable,
-    Region::Loader,
-    Region::Kernel,
+    Region::LoaderData,
+    Region::LoaderStack,
+    Region::LoaderCode,
+    Region::KernelData,
+    Region::KernelStack,
+    Region::KernelCode,
     Region::Settings,
     Region::Gap,
     Region::Model,
@@ -39,25 +52,43 @@ pub const REGIONS: [Region; 8] = [
 ];
 
 impl Region {
-    /// Where it lies in an image of `image` bytes that holds a packed model of `model` bytes.
-    pub fn bytes(self, image: usize, model: usize) -> Range<usize> {
+    /// Where it lies in an undamaged image that holds a packed model of `model` bytes.
+    pub fn bytes(self, image: &[u8], model: usize) -> Range<usize> {
         let at = |lba: u32| (lba * SECTOR) as usize;
+        // Where a program's stack begins; a file that is none has no data.
+        let stack = |lba| {
+            let header = image.get(at(lba)..).and_then(KernelHeader::read);
+            at(lba) + header.map_or(0, |header| header.data_bytes as usize)
+        };
+        let code = |lba| at(lba) + KernelHeader::CODE_START;
         let model_end = at(MODEL_LBA) + model;
         match self {
             Self::Stage1 => 0..STAGE1_BYTES,
             Self::PartitionTable => STAGE1_BYTES..at(LOADER_LBA),
-            Self::Loader => at(LOADER_LBA)..at(KERNEL_LBA),
-            Self::Kernel => at(KERNEL_LBA)..at(SETTINGS_LBA),
+            Self::LoaderData => at(LOADER_LBA)..stack(LOADER_LBA),
+            Self::LoaderStack => stack(LOADER_LBA)..code(LOADER_LBA),
+            Self::LoaderCode => code(LOADER_LBA)..at(KERNEL_LBA),
+            Self::KernelData => at(KERNEL_LBA)..stack(KERNEL_LBA),
+            Self::KernelStack => stack(KERNEL_LBA)..code(KERNEL_LBA),
+            Self::KernelCode => code(KERNEL_LBA)..at(SETTINGS_LBA),
             Self::Settings => at(SETTINGS_LBA)..at(SETTINGS_LBA + SETTINGS_SECTORS),
             Self::Gap => at(SETTINGS_LBA + SETTINGS_SECTORS)..at(MODEL_LBA),
             Self::Model => at(MODEL_LBA)..model_end,
-            Self::Padding => model_end..image,
+            Self::Padding => model_end..image.len(),
         }
     }
 
     /// Whether every damage to it must be noticed: it has a CRC.
     pub fn checked(self) -> bool {
-        matches!(self, Self::Loader | Self::Kernel | Self::Settings | Self::Model)
+        matches!(
+            self,
+            Self::LoaderData
+                | Self::LoaderCode
+                | Self::KernelData
+                | Self::KernelCode
+                | Self::Settings
+                | Self::Model
+        )
     }
 }
 
@@ -95,14 +126,18 @@ mod tests {
 
     #[test]
     fn the_regions_are_the_whole_image() {
-        let (image, model) = (1 << 20, 500_000);
+        let (mut image, model) = (vec![0; 1 << 20], 500_000);
+        let header = KernelHeader { magic: 0, crc: 0, data_bytes: 0x3000, code_bytes: 0x8000 };
+        for lba in [LOADER_LBA, KERNEL_LBA] {
+            image[(lba * SECTOR) as usize..][..KernelHeader::BYTES].copy_from_slice(&header.to_bytes());
+        }
         let mut end = 0;
         for region in REGIONS {
-            let bytes = region.bytes(image, model);
+            let bytes = region.bytes(&image, model);
             assert_eq!(bytes.start, end, "{region:?}");
             end = bytes.end;
         }
-        assert_eq!(end, image);
+        assert_eq!(end, image.len());
     }
 
     #[test]

@@ -110,7 +110,7 @@ pub fn cases() -> Vec<Trial> {
 }
 
 fn flip(golden: &mut Golden, region: Region) {
-    let bytes = region.bytes(golden.image.len(), golden.model_bytes);
+    let bytes = region.bytes(&golden.image, golden.model_bytes);
     let byte = match region {
         Region::Settings => bytes.start + 40, // the zeros behind the text are no settings
         _ => (bytes.start + bytes.end) / 2,
