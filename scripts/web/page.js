@@ -10,12 +10,13 @@ import { Trouble, clear, show } from "./trouble.js";
 
 const BEGINNINGS = ["", "Once upon a time", "Lily and her dog", "The little robot", "One night, the moon"];
 /** The machine's last line of a story. */
-const SUMMARY = /^\[(\d+) tokens, ([\d.]+) tok\/s/m;
+const SUMMARY = /^\[(\d+) tokens, ([\d.]+) tok\/s/;
 
 const element = (id) => document.getElementById(id);
 const meter = new Meter({ tokens: element("tokens"), rate: element("rate"), place: element("place") });
 
-/** What the machine has said, for the browser's console and for tests. */
+/** What the machine has said, for the browser's console and for tests: the trace of the last story,
+ * and all text since it was switched on. */
 const said = { trace: [], text: "", booted: 0 };
 window.unreallm = said;
 
@@ -98,15 +99,19 @@ function run(model) {
   terminal.reset();
   said.trace = [];
   said.text = "";
+  heard = 0;
   said.booted += 1;
   const steps = page.steps || model.context;
   meter.limit = Math.min(steps, model.context);
   meter.reset(meter.limit);
   status("Booting");
   const filter = new TraceFilter(hear, (record) => {
+    if (record.position === 0) {
+      said.trace = [];
+      status("Telling a story");
+    }
     said.trace.push(record);
     meter.pass(record.position);
-    if (record.position === 0) status("Telling a story");
   });
   return switchOn(parts, {
     image,
@@ -126,18 +131,24 @@ function copy(image, model) {
 }
 
 const decoder = new TextDecoder();
+let heard = 0; // where in said.text the line begins that has not ended
 
 /** Text from the serial port. */
 function hear(bytes) {
   terminal.write(bytes);
   said.text += decoder.decode(bytes, { stream: true });
-  if (!bytes.includes(10)) return;
-  const lastLines = said.text.slice(-200);
-  const summary = SUMMARY.exec(lastLines);
+  for (let end; (end = said.text.indexOf("\n", heard)) >= 0; heard = end + 1) {
+    hearLine(said.text.slice(heard, end));
+  }
+}
+
+/** A whole line: each counts once, for a summary stays in sight while the next story is told. */
+function hearLine(line) {
+  const summary = SUMMARY.exec(line);
   if (summary) {
     meter.summary(Number(summary[1]), Number(summary[2]));
     status("The end");
-  } else if (/^unreallm: /m.test(lastLines)) {
+  } else if (/^unreallm: /m.test(line)) {
     status("The machine has stopped, and says why");
   }
 }
