@@ -8,7 +8,7 @@ use std::{
 use libtest_mimic::Trial;
 use machine::browser::{Chromium, Tab};
 use model::{settings::Settings, trace::TraceRecord};
-use serde_json::Value;
+use serde_json::{Value, json};
 use unreallm::web::images;
 
 use crate::{
@@ -23,8 +23,17 @@ const LIMIT: Duration = Duration::from_secs(240);
 const FIRST_TOKEN: Duration = Duration::from_secs(10);
 /// From there to the end of the story.
 const STORY: Duration = Duration::from_secs(120);
-/// The page says this when the machine has printed its last line.
+/// From a change to its being drawn.
+const REDRAWN: Duration = Duration::from_secs(5);
+/// Characters of a story's end that are surely in sight.
+const STORY_END: usize = 100;
+/// The page says this while the machine tells a story.
+const TELLING: &str = "document.getElementById('status')?.textContent === 'Telling a story'";
+/// The page says this when the machine has printed a story's last line.
 const ENDED: &str = "document.getElementById('status')?.textContent === 'The end'";
+
+/// The machine waits for a line.
+const ASKS: &str = r"/^> $/m.test(unreallm.text.slice(unreallm.text.lastIndexOf('\n') + 1))";
 
 /// The tests of this file.
 pub fn cases() -> Vec<Trial> {
@@ -32,6 +41,7 @@ pub fn cases() -> Vec<Trial> {
         case("web_page::tells_the_published_story_as_the_host_does", || whole_story(PUBLISHED)),
         case("web_page::tells_the_built_in_story_as_the_host_does", || whole_story(BUILT_IN)),
         case("web_page::a_prompt_in_the_form_is_continued", prompt_in_form),
+        case("web_page::beginnings_typed_at_the_machine_are_continued", prompts_at_the_machine),
         case("web_page::fits_a_phone", phone),
         case("web_page::is_under_5_mb", size),
     ]
@@ -62,13 +72,14 @@ fn trace(tab: &mut Tab) -> Result<Vec<TraceRecord>, Trouble> {
     Ok(records.as_array().map(|records| records.iter().map(record).collect()).unwrap_or_default())
 }
 
-/// Compares the story on the page with the host's.
-fn compare(tab: &mut Tab, model: &str, prompt: &str) -> Result<(), Trouble> {
+/// Compares the last story on the page with the host's, and gives that.
+fn compare(tab: &mut Tab, model: &str, prompt: &str) -> Result<Told, Trouble> {
     let image = page::image(&page::folder()?, model)?;
     let told = Told::new(&image, &Settings { prompt: prompt.into(), ..images::settings() })?;
     told.equals(&trace(tab)?)?;
     let text = tab.value("unreallm.text")?.as_str().unwrap_or_default().replace('\r', "");
-    ensure(text.contains(told.text.trim()), || format!("the page has another story: {text}"))
+    ensure(text.contains(told.text.trim()), || format!("the page has another story: {text}"))?;
+    Ok(told)
 }
 
 /// Where pictures are wanted, takes one.
@@ -104,7 +115,53 @@ fn prompt_in_form() -> Result<(), Trouble> {
     tab.press("\n")?;
     tab.wait("unreallm.booted === 2", FIRST_TOKEN)?;
     tab.wait(ENDED, STORY)?;
-    compare(&mut tab, BUILT_IN, "the little robot")
+    compare(&mut tab, BUILT_IN, "the little robot").map(drop)
+}
+
+/// The machine takes lines from its keyboard and from its serial port, one story after another.
+fn prompts_at_the_machine() -> Result<(), Trouble> {
+    let (mut tab, _) = open(&format!("?model={BUILT_IN}"))?;
+    tab.wait(ENDED, STORY)?;
+    for (place, beginning) in [("#keyboard", "the little robot"), ("#terminal", "one night. the moon")] {
+        tab.wait(ASKS, FIRST_TOKEN)?;
+        tab.click(place)?;
+        // The BIOS keeps 15 keys; a burst of more would be lost while the emulator waits its turn.
+        for typed in 1..=beginning.len() {
+            tab.press(&beginning[typed - 1..typed])?;
+            let echo = format!("unreallm.text.endsWith({})", json!(format!("\n> {}", &beginning[..typed])));
+            tab.wait(&echo, REDRAWN)?;
+        }
+        tab.press("\n")?;
+        tab.wait(TELLING, FIRST_TOKEN)?;
+        tab.wait(ENDED, STORY)?;
+        let told = compare(&mut tab, BUILT_IN, beginning)?;
+        let line =
+            tab.value(&format!("unreallm.text.includes({})", json!(format!("\n> {beginning}\r\n"))))?;
+        ensure(line == true, || format!("the machine did not show the line {beginning:?} as it was typed"))?;
+        for shown in ["#screen", "#terminal .xterm-rows"] {
+            shows(&mut tab, shown, &told.text)?;
+        }
+        let (tokens, rate) = (number(&mut tab, "tokens")?, number(&mut tab, "rate")?);
+        ensure(tokens == told.trace.len() as f64 && rate > 0.0, || {
+            format!("the page counts {tokens} tokens at {rate} a second of {}", told.trace.len())
+        })?;
+    }
+    picture(&mut tab, "prompts")
+}
+
+/// Waits until an element has a story's end in sight. Lines break where the element is full, so that
+/// white space does not count.
+fn shows(tab: &mut Tab, element: &str, story: &str) -> Result<(), Trouble> {
+    let text: Vec<char> = story.chars().filter(|c| !c.is_whitespace()).collect();
+    let end: String = text[text.len().saturating_sub(STORY_END)..].iter().collect();
+    let sight = format!("document.querySelector({}).innerText", json!(element));
+    Ok(tab.wait(&format!(r"{sight}.replace(/\s/g, '').includes({})", json!(end)), REDRAWN)?)
+}
+
+/// A number under the screen.
+fn number(tab: &mut Tab, id: &str) -> Result<f64, Trouble> {
+    let shown = tab.value(&format!("Number(document.getElementById('{id}').textContent)"))?;
+    Ok(shown.as_f64().unwrap_or(f64::NAN))
 }
 
 fn phone() -> Result<(), Trouble> {
