@@ -9,7 +9,7 @@ unsafe extern "C" {
     fn program_main(from_before: u32) -> !;
 }
 
-// IN: CS = KERNEL_CS, EDX from the program before. OUT: all data segments 0 and flat, a stack of our own. ESP's upper
+// IN: CS = PROGRAM_CS, EDX from the program before. OUT: all data segments 0 and flat, a stack of our own. ESP's upper
 // half must be zero: Rust addresses the stack through all of it, the CPU pushes through SP.
 global_asm!(
     ".section .text.entry, \"ax\"",

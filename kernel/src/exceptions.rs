@@ -109,7 +109,7 @@ unsafe extern "C" {
 
 /// Makes `handler` the one of IRQ 4. It gets an interrupt frame, and returns by IRET.
 pub fn set_irq4_handler(handler: unsafe extern "C" fn()) {
-    let segment = u32::from(stage1::low_memory::KERNEL_CS);
+    let segment = u32::from(stage1::low_memory::PROGRAM_CS);
     // SAFETY: one aligned store; an interrupt sees the old handler or the new one.
     unsafe { (&raw mut OLD_HANDLERS[2]).write_volatile(segment << 16 | handler as usize as u32) };
 }
@@ -130,7 +130,7 @@ pub fn install() -> Replaced {
     let handlers: [unsafe extern "C" fn(); VECTORS.len()] =
         [divide_error, invalid_opcode, stack_fault, general_protection];
     for (i, (vector, handler)) in VECTORS.into_iter().zip(handlers).enumerate() {
-        let segment = u32::from(stage1::low_memory::KERNEL_CS);
+        let segment = u32::from(stage1::low_memory::PROGRAM_CS);
         // SAFETY: the vector table's entries; a function's address is its offset in our code segment.
         unsafe {
             replaced[i] = entry(vector).read_volatile();

@@ -14,7 +14,7 @@ use core::arch::{asm, global_asm};
 use linked_list_allocator::Heap;
 use model::packed::Model;
 use model::settings::Settings;
-use stage1::low_memory::{KERNEL_CODE, KERNEL_CS, KERNEL_DATA, STAGE1};
+use stage1::low_memory::{PROGRAM_CODE, PROGRAM_CS, PROGRAM_DATA, STAGE1};
 
 /// "HAND", for a kernel that was started without a loader.
 const MAGIC: u32 = u32::from_le_bytes(*b"HAND");
@@ -55,7 +55,7 @@ impl Handover {
 
     /// Puts the kernel's file over the program that runs, and starts it.
     pub fn start_kernel(mut self: Box<Self>, kernel: Vec<u8>) -> ! {
-        assert_eq!(kernel.len(), (KERNEL_CODE.end - KERNEL_DATA.start) as usize);
+        assert_eq!(kernel.len(), (PROGRAM_CODE.end - PROGRAM_DATA.start) as usize);
         self.console = console::take();
         self.heap = heap::take(); // nothing is allocated or freed from here on
         let (handover, kernel) = (Box::leak(self), kernel.leak());
@@ -66,7 +66,7 @@ impl Handover {
         unsafe {
             let length = (&raw const jump_pad_end).byte_offset_from_unsigned(&raw const jump_pad);
             // The pad is linked into the code segment: its address there is an offset.
-            let source: *const u8 = far::pointer(KERNEL_CODE.start + (&raw const jump_pad).addr() as u32);
+            let source: *const u8 = far::pointer(PROGRAM_CODE.start + (&raw const jump_pad).addr() as u32);
             pad.copy_from_nonoverlapping(source, length);
             asm!(
                 "cli",
@@ -117,7 +117,7 @@ global_asm!(
     "rep movsb (%esi), %es:(%edi)",
     "ljmpw ${cs}, $0",
     "jump_pad_end:",
-    data = const KERNEL_DATA.start,
-    cs = const KERNEL_CS,
+    data = const PROGRAM_DATA.start,
+    cs = const PROGRAM_CS,
     options(att_syntax),
 );

@@ -2,8 +2,8 @@
 use crate::far;
 use core::fmt;
 use model::crc32::Crc32;
-use stage1::kernel_header::{KernelHeader, MAGIC};
-use stage1::low_memory::{KERNEL_CODE, KERNEL_DATA};
+use stage1::low_memory::{PROGRAM_CODE, PROGRAM_DATA};
+use stage1::program_header::{MAGIC, ProgramHeader};
 
 /// A program is not the one that was built.
 #[derive(Clone, Copy, Debug)]
@@ -32,15 +32,15 @@ impl fmt::Display for Damaged {
 /// The program that runs. Called before anything writes to a static, as bss is checked to be zeros.
 /// A flipped bit in the few instructions until here may hang the machine: nothing can check them.
 pub fn check_loader() -> Result<(), Damaged> {
-    let bytes = (KERNEL_CODE.end - KERNEL_DATA.start) as usize;
+    let bytes = (PROGRAM_CODE.end - PROGRAM_DATA.start) as usize;
     // SAFETY: the program's file, as it was loaded. It is only read, and by value: nothing else runs.
-    check("loader", unsafe { core::slice::from_raw_parts(far::pointer(KERNEL_DATA.start), bytes) })
+    check("loader", unsafe { core::slice::from_raw_parts(far::pointer(PROGRAM_DATA.start), bytes) })
 }
 
 /// A program's file.
 pub fn check(program: &'static str, file: &[u8]) -> Result<(), Damaged> {
     let damaged = Damaged { program, crc: None };
-    let header = KernelHeader::read(file).filter(|header| header.magic == MAGIC).ok_or(damaged)?;
+    let header = ProgramHeader::read(file).filter(|header| header.magic == MAGIC).ok_or(damaged)?;
     let mut digest = Crc32::new();
     for range in header.crc_ranges().ok_or(damaged)? {
         digest.update(file.get(range).ok_or(damaged)?);

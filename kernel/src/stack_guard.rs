@@ -19,7 +19,7 @@ pub struct Overflow {
 impl fmt::Display for Overflow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let found = self.found;
-        write!(f, "the kernel's stack overflowed: its guard word is {found:#010x}; please report this")
+        write!(f, "the program's stack overflowed: its guard word is {found:#010x}; please report this")
     }
 }
 

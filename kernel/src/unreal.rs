@@ -4,10 +4,10 @@
 //! limits. CR0.PE is 1 only inside [`enter`], with interrupts off.
 use core::arch::{asm, global_asm};
 use stage1::descriptors::{self, CODE_SELECTOR, DATA_SELECTOR, TablePointer};
-use stage1::low_memory::{KERNEL_CODE, KERNEL_CS};
+use stage1::low_memory::{PROGRAM_CODE, PROGRAM_CS};
 use x86_64::registers::control::Cr0Flags;
 
-static TABLE: [u64; 3] = descriptors::table(KERNEL_CODE.start);
+static TABLE: [u64; 3] = descriptors::table(PROGRAM_CODE.start);
 static POINTER: TablePointer = TablePointer::new(&TABLE);
 
 unsafe extern "C" {
@@ -20,7 +20,7 @@ unsafe extern "C" {
     pub fn enter();
 }
 
-// IN: CS = KERNEL_CS, SS = 0. OUT: all data segments 0, flat. CLOBBER: nothing.
+// IN: CS = PROGRAM_CS, SS = 0. OUT: all data segments 0, flat. CLOBBER: nothing.
 global_asm!(
     ".section .text.enter_unreal_mode, \"ax\"",
     ".global enter_unreal_mode",
@@ -61,7 +61,7 @@ global_asm!(
     pe = const Cr0Flags::PROTECTED_MODE_ENABLE.bits(),
     code = const CODE_SELECTOR,
     data = const DATA_SELECTOR,
-    cs = const KERNEL_CS,
+    cs = const PROGRAM_CS,
     options(att_syntax),
 );
 

@@ -14,8 +14,8 @@ use model::{
 };
 use stage1::{
     disk_map::{FLOPPY_BYTES, IMAGE_ALIGN, KERNEL_LBA, LOADER_LBA, MODEL_LBA, SECTOR, SETTINGS_LBA},
-    kernel_header::{self, KernelHeader},
     partition::{SIGNATURE, SIGNATURE_OFFSET},
+    program_header::{self, ProgramHeader},
 };
 
 use crate::{
@@ -45,9 +45,9 @@ pub struct ImageContents {
     /// Its length.
     pub bytes: u64,
     /// The loader's header.
-    pub loader: KernelHeader,
+    pub loader: ProgramHeader,
     /// The kernel's header.
-    pub kernel: KernelHeader,
+    pub kernel: ProgramHeader,
     /// The boot settings.
     pub settings: Settings,
     /// The packed model's header.
@@ -142,7 +142,7 @@ pub fn inspect(path: &Path) -> Result<Contents, InspectError> {
 fn is_image(start: &[u8]) -> bool {
     let magic = start.get((LOADER_LBA * SECTOR) as usize..);
     start.get(SIGNATURE_OFFSET..).is_some_and(|end| end.starts_with(&SIGNATURE))
-        && magic.is_none_or(|magic| kernel_header::MAGIC.to_le_bytes().starts_with(magic))
+        && magic.is_none_or(|magic| program_header::MAGIC.to_le_bytes().starts_with(magic))
 }
 
 /// A packed model at `offset`, its payload's CRC checked by loading it.
@@ -186,7 +186,7 @@ fn image(path: &Path, file: &mut BufReader<File>, bytes: u64) -> Result<ImageCon
     let [loader, kernel] = programs.map(|(name, lba)| Ok((name, part(name, lba, PROGRAM_BYTES)?)));
     let settings = part("the boot settings", SETTINGS_LBA, SETTINGS_BYTES)?;
     let [loader, kernel] = [loader?, kernel?].map(|(program, bytes)| {
-        let (found, header) = (program_crc(&bytes), KernelHeader::read(&bytes));
+        let (found, header) = (program_crc(&bytes), ProgramHeader::read(&bytes));
         let expected = header.map_or(0, |header| header.crc);
         let intact = header.filter(|header| found == Some(header.crc));
         intact.ok_or_else(|| InspectError::Program { path: path.into(), program, expected, found })

@@ -4,7 +4,7 @@ use core::cell::UnsafeCell;
 use core::mem::{MaybeUninit, offset_of};
 use stage1::disk_address::{DiskAddressPacket, Geometry};
 use stage1::disk_map::{LOADER_LBA, PROGRAM_SECTORS};
-use stage1::low_memory::KERNEL_DATA;
+use stage1::low_memory::PROGRAM_DATA;
 
 /// Functions, in AH.
 const RESET: u16 = 0x0000;
@@ -26,7 +26,7 @@ const EXTENDED_STEP: u16 = 8;
 const PARAGRAPHS_PER_SECTOR: u16 = 512 / 16;
 
 const _: () =
-    assert!(KERNEL_DATA.start.is_multiple_of(4096) && PROGRAM_SECTORS.is_multiple_of(EXTENDED_STEP as u32));
+    assert!(PROGRAM_DATA.start.is_multiple_of(4096) && PROGRAM_SECTORS.is_multiple_of(EXTENDED_STEP as u32));
 
 /// The drive that we came from, and how far we read.
 #[repr(C)]
@@ -55,9 +55,9 @@ impl<T> Single<T> {
     }
 }
 
-/// Starts with the kernel's first sectors.
+/// Starts with the loader's first sectors.
 pub static DISK: Single<Disk> = Single(UnsafeCell::new(Disk {
-    packet: DiskAddressPacket::new(LOADER_LBA, EXTENDED_STEP, (KERNEL_DATA.start >> 4) as u16),
+    packet: DiskAddressPacket::new(LOADER_LBA, EXTENDED_STEP, (PROGRAM_DATA.start >> 4) as u16),
     drive: 0,
     tries: TRIES,
     geometry: None,
@@ -137,7 +137,7 @@ const ANY: Input = Input::uninit();
 #[inline(always)]
 fn int13(ax: u16, bx: Input, cx: Input, dx: Input) -> Answer {
     let (bx_out, cx_out, dx_out, failed);
-    // SAFETY: the BIOS writes only to ES:BX or to the packet's buffer, both in the kernel's
+    // SAFETY: the BIOS writes only to ES:BX or to the packet's buffer, both in the loader's
     // memory; all registers that it may change are outputs or saved by the thunk.
     unsafe {
         asm!("callw {thunk}", thunk = sym int13_thunk,

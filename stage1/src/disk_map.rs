@@ -8,12 +8,12 @@
 //! 512      packed model, at a multiple of 4 KiB
 //!          zeros to a multiple of 1 MiB (a floppy: to 1,474,560 bytes)
 //! ```
-use crate::low_memory::{KERNEL_CODE, KERNEL_DATA};
+use crate::low_memory::{PROGRAM_CODE, PROGRAM_DATA};
 
 /// Bytes in a sector.
 pub const SECTOR: u32 = 512;
 /// Sectors of a program, the loader or the kernel: its data and its code in one piece.
-pub const PROGRAM_SECTORS: u32 = (KERNEL_DATA.size() + KERNEL_CODE.size()) / SECTOR;
+pub const PROGRAM_SECTORS: u32 = (PROGRAM_DATA.size() + PROGRAM_CODE.size()) / SECTOR;
 /// First sector of the loader, which the boot sector loads.
 pub const LOADER_LBA: u32 = 1;
 /// First sector of the kernel, which the loader loads.

@@ -1,6 +1,6 @@
-//! In from the BIOS, out to the kernel.
+//! In from the BIOS, out to the loader.
 use core::arch::{asm, global_asm};
-use stage1::low_memory::{BOOT_ADDRESS, KERNEL_CS, STAGE1, STAGE1_STACK};
+use stage1::low_memory::{BOOT_ADDRESS, PROGRAM_CS, STAGE1, STAGE1_STACK};
 
 // IN: DL = drive; CS:IP = 0x7C00 in one of its spellings (0:7C00, 07C0:0). OUT: all segments 0, the
 // stack set, running at 0x600. ESP's upper half must be zero: Rust addresses the stack through it.
@@ -31,9 +31,9 @@ global_asm!(
     options(att_syntax),
 );
 
-/// Hands over: `KERNEL_CS:0`, DL = drive.
+/// Hands over: `PROGRAM_CS:0`, DL = drive.
 #[inline(always)]
-pub fn jump_to_kernel(drive: u8) -> ! {
-    // SAFETY: the kernel has been loaded there, and takes the machine as it is.
-    unsafe { asm!("ljmpw ${cs}, $0", cs = const KERNEL_CS, in("dl") drive, options(att_syntax, noreturn)) }
+pub fn jump_to_loader(drive: u8) -> ! {
+    // SAFETY: the loader has been loaded there, and takes the machine as it is.
+    unsafe { asm!("ljmpw ${cs}, $0", cs = const PROGRAM_CS, in("dl") drive, options(att_syntax, noreturn)) }
 }

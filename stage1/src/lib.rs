@@ -1,6 +1,6 @@
-//! What the boot sector, the kernel and the host program agree on: where things are in low
-//! memory ([`low_memory`]) and on the disk ([`disk_map`]), what stands in front of the kernel
-//! ([`kernel_header`]) and behind the boot code ([`partition`]), the two ways to name a sector to
+//! What the boot sector, the loader, the kernel and the host program agree on: where things are in low
+//! memory ([`low_memory`]) and on the disk ([`disk_map`]), what stands in front of a program
+//! ([`program_header`]) and behind the boot code ([`partition`]), the two ways to name a sector to
 //! the BIOS ([`disk_address`]) and the segments of the detour into unreal mode ([`descriptors`]).
 //! Each constant stands here once.
 //!
@@ -10,6 +10,6 @@
 pub mod descriptors;
 pub mod disk_address;
 pub mod disk_map;
-pub mod kernel_header;
 pub mod low_memory;
 pub mod partition;
+pub mod program_header;

@@ -4,9 +4,9 @@
 //! 0x00000  interrupt vector table, BIOS data area (the BIOS's)
 //! 0x00600  boot sector, after it moved itself from 0x7C00
 //! 0x00800  boot sector's stack, grows down from 0x1000
-//! 0x01000  kernel: rodata, data, bss, stack. Statics must lie below 64 KB: 16-bit code reaches
+//! 0x01000  loader, later kernel: rodata, data, bss, stack. Statics must lie below 64 KB: 16-bit code reaches
 //!          them by 16-bit addresses
-//! 0x10000  kernel: code, a segment of its own (CS = 0x1000, linked at 0)
+//! 0x10000  loader, later kernel: code, a segment of its own (CS = 0x1000, linked at 0)
 //! 0x20000  bounce buffer for BIOS disk reads, aligned so that no read crosses 64 KB
 //! 0x30000  free
 //! 0x80000  from here up the extended BIOS data area may begin; never touched
@@ -39,24 +39,24 @@ impl Region {
 pub const BIOS_DATA: Region = Region::new(0, 0x600);
 /// The boot sector where it runs: 512 bytes.
 pub const STAGE1: Region = Region::new(0x600, 0x200);
-/// The boot sector's stack; also the BIOS's while it loads the kernel.
+/// The boot sector's stack; also the BIOS's while it loads the loader.
 pub const STAGE1_STACK: Region = Region::new(0x800, 0x800);
-/// The kernel's rodata, data, bss and stack.
-pub const KERNEL_DATA: Region = Region::new(0x1000, 0xF000);
-/// The kernel's code: one 64 KB real-mode code segment.
-pub const KERNEL_CODE: Region = Region::new(0x1_0000, 0x1_0000);
+/// The rodata, data, bss and stack of the program that runs: the loader, then the kernel.
+pub const PROGRAM_DATA: Region = Region::new(0x1000, 0xF000);
+/// That program's code: one 64 KB real-mode code segment.
+pub const PROGRAM_CODE: Region = Region::new(0x1_0000, 0x1_0000);
 /// Where the BIOS puts sectors before they are copied above 1 MB.
 pub const BOUNCE: Region = Region::new(0x2_0000, 0x1_0000);
 /// The lowest address at which a BIOS may keep its extended data area (640 KB less 128 KB).
 pub const EBDA_LOWEST: u32 = 0x8_0000;
 
-/// The real-mode segment of [`KERNEL_CODE`].
-pub const KERNEL_CS: u16 = (KERNEL_CODE.start >> 4) as u16;
+/// The real-mode segment of [`PROGRAM_CODE`].
+pub const PROGRAM_CS: u16 = (PROGRAM_CODE.start >> 4) as u16;
 /// Where the BIOS loads a boot sector and jumps to it.
 pub const BOOT_ADDRESS: u32 = 0x7C00;
 
 /// The regions in order, for the check below and for tests.
-pub const REGIONS: [Region; 6] = [BIOS_DATA, STAGE1, STAGE1_STACK, KERNEL_DATA, KERNEL_CODE, BOUNCE];
+pub const REGIONS: [Region; 6] = [BIOS_DATA, STAGE1, STAGE1_STACK, PROGRAM_DATA, PROGRAM_CODE, BOUNCE];
 
 const _: () = {
     let mut i = 1;
@@ -65,7 +65,7 @@ const _: () = {
         i += 1;
     }
     assert!(REGIONS[REGIONS.len() - 1].end <= EBDA_LOWEST);
-    assert!(KERNEL_DATA.end <= 0x1_0000, "16-bit addresses reach no further");
-    assert!(KERNEL_DATA.end == KERNEL_CODE.start, "one file holds both");
+    assert!(PROGRAM_DATA.end <= 0x1_0000, "16-bit addresses reach no further");
+    assert!(PROGRAM_DATA.end == PROGRAM_CODE.start, "one file holds both");
     assert!(BOUNCE.start.is_multiple_of(0x1_0000), "a BIOS read must not cross 64 KB");
 };

@@ -1,7 +1,7 @@
-//! The boot sector: 446 bytes that bring a PC from the BIOS to the kernel.
+//! The boot sector: 446 bytes that bring a PC from the BIOS to the loader.
 //!
 //! The BIOS loads it to 0x7C00 in real mode with the drive's number in DL. It moves itself out of
-//! the way, opens A20, enters unreal mode, loads the kernel and jumps to it. If a step fails it
+//! the way, opens A20, enters unreal mode, loads the loader and jumps to it. If a step fails it
 //! prints `!` and one letter ([`failure::Failure`]) and stops.
 //!
 //! What keeps it small: in 16-bit code an access to the stack costs two prefixes and a SIB byte, to
@@ -32,5 +32,5 @@ extern "C" fn boot() -> ! {
             None => disk.try_again().or_stop(Failure::Read),
         }
     }
-    entry::jump_to_kernel(disk.drive)
+    entry::jump_to_loader(disk.drive)
 }

@@ -3,11 +3,11 @@
 use super::{crew, stacks};
 use crate::cpu::{self, Cpu};
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use stage1::low_memory::KERNEL_CODE;
+use stage1::low_memory::PROGRAM_CODE;
 
 /// The page of the kernel's first instruction, for the start-up IPI.
-pub const PAGE: u8 = (KERNEL_CODE.start >> 12) as u8;
-const _: () = assert!(KERNEL_CODE.start.is_multiple_of(1 << 12) && KERNEL_CODE.start >> 12 < 0x100);
+pub const PAGE: u8 = (PROGRAM_CODE.start >> 12) as u8;
+const _: () = assert!(PROGRAM_CODE.start.is_multiple_of(1 << 12) && PROGRAM_CODE.start >> 12 < 0x100);
 
 /// The stack of the processor that is being started; 0 while the first processor boots. The entry
 /// code tells the two apart by it.

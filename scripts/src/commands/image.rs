@@ -12,7 +12,7 @@ use crate::{
 };
 use stage1::{
     disk_map::STAGE1_BYTES,
-    low_memory::{KERNEL_CODE, KERNEL_DATA},
+    low_memory::{PROGRAM_CODE, PROGRAM_DATA},
 };
 
 /// Writes the image and says what is in it.
@@ -62,10 +62,10 @@ pub fn program_lines(name: &str, sizes: &Sizes) -> [String; 2] {
     let Sizes { code, rodata, data, bss, stack } = *sizes;
     let used = rodata + data + bss;
     [
-        format!("{name} code  {}", Of(code.into(), KERNEL_CODE.size().into())),
+        format!("{name} code  {}", Of(code.into(), PROGRAM_CODE.size().into())),
         format!(
             "{name} data  {}: constants and data {}, zeros {}; {} are left for the stack",
-            Of(used.into(), KERNEL_DATA.size().into()),
+            Of(used.into(), PROGRAM_DATA.size().into()),
             rodata + data,
             bss,
             Bytes(stack.into())

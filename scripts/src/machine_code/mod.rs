@@ -11,12 +11,12 @@ use compile::{CompileError, KERNEL, LOADER, STAGE1, compile};
 use flatten::{FlattenError, Sizes, flatten};
 use stage1::{
     disk_map::{PROGRAM_SECTORS, SECTOR, STAGE1_BYTES},
-    kernel_header::{KernelHeader, MAGIC},
-    low_memory::{self, KERNEL_CODE, KERNEL_DATA},
+    low_memory::{self, PROGRAM_CODE, PROGRAM_DATA},
+    program_header::{MAGIC, ProgramHeader},
 };
 
-/// Bytes of the loader or the kernel on disk: what memory holds from `KERNEL_DATA.start` to
-/// `KERNEL_CODE.end`.
+/// Bytes of the loader or the kernel on disk: what memory holds from `PROGRAM_DATA.start` to
+/// `PROGRAM_CODE.end`.
 pub const PROGRAM_BYTES: usize = (PROGRAM_SECTORS * SECTOR) as usize;
 
 /// A program of the machine: the loader or the kernel.
@@ -60,7 +60,7 @@ pub enum MachineCodeError {
     )]
     Header {
         /// What stands there.
-        found: Option<KernelHeader>,
+        found: Option<ProgramHeader>,
     },
 }
 
@@ -93,15 +93,15 @@ impl MachineCode {
 
 impl Program {
     fn new(name: &'static str, elf: &[u8]) -> Result<Self, MachineCodeError> {
-        let mut flat = flatten(name, elf, KERNEL_CODE, KERNEL_DATA)?;
+        let mut flat = flatten(name, elf, PROGRAM_CODE, PROGRAM_DATA)?;
         flat.bytes.resize(PROGRAM_BYTES, 0);
         seal(&mut flat.bytes)?;
         Ok(Self { file: flat.bytes, sizes: flat.sizes })
     }
 
     /// Its header, which the build script has sealed.
-    pub fn header(&self) -> KernelHeader {
-        KernelHeader::read(&self.file).expect("a program's file is longer than its header")
+    pub fn header(&self) -> ProgramHeader {
+        ProgramHeader::read(&self.file).expect("a program's file is longer than its header")
     }
 }
 
@@ -109,7 +109,7 @@ impl Program {
 pub fn program_crc(file: &[u8]) -> Option<u32> {
     let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
     let mut digest = crc.digest();
-    for range in KernelHeader::read(file)?.crc_ranges()? {
+    for range in ProgramHeader::read(file)?.crc_ranges()? {
         digest.update(file.get(range)?);
     }
     Some(digest.finalize())
@@ -117,11 +117,11 @@ pub fn program_crc(file: &[u8]) -> Option<u32> {
 
 /// Fills the CRC into a program's header.
 fn seal(file: &mut [u8]) -> Result<(), MachineCodeError> {
-    let found = KernelHeader::read(file);
+    let found = ProgramHeader::read(file);
     let header = found.filter(|header| header.magic == MAGIC);
     let (Some(header), Some(crc)) = (header, program_crc(file)) else {
         return Err(MachineCodeError::Header { found });
     };
-    file[..KernelHeader::BYTES].copy_from_slice(&KernelHeader { crc, ..header }.to_bytes());
+    file[..ProgramHeader::BYTES].copy_from_slice(&ProgramHeader { crc, ..header }.to_bytes());
     Ok(())
 }

@@ -13,7 +13,7 @@ use machine::{
 };
 use model::settings::Settings;
 use serde_json::json;
-use stage1::low_memory::{KERNEL_CODE, KERNEL_CS};
+use stage1::low_memory::{PROGRAM_CODE, PROGRAM_CS};
 use unreallm::{image::Medium, machine_code::MachineCode};
 
 use crate::case::{Trouble, case, ensure};
@@ -57,7 +57,7 @@ fn samples(wanted: usize) -> Result<(), Trouble> {
         let registers = machine.registers()?;
         ensure(!registers.protected(), || format!("sample {sample}: {registers:x?}"))?;
         ensure(registers.ds_limit == u32::MAX, || format!("sample {sample}: {registers:x?}"))?;
-        if registers.cs == KERNEL_CS && registers.eip < KERNEL_CODE.size() {
+        if registers.cs == PROGRAM_CS && registers.eip < PROGRAM_CODE.size() {
             in_kernel += 1;
         }
         let told = Transcript::parse(&machine.serial()?).summary();
@@ -75,7 +75,7 @@ fn mid_story() -> Result<(), Trouble> {
     let mut machine = Bochs::default().boot(&golden.image)?;
     machine.wait_for("five tokens", |log| Transcript::parse(log).trace.len() >= TOKENS)?;
     let registers = machine.freeze()?.registers;
-    ensure(registers.cs == KERNEL_CS, || format!("{registers:x?}"))?;
+    ensure(registers.cs == PROGRAM_CS, || format!("{registers:x?}"))?;
     ensure(!registers.protected() && registers.ds_limit == u32::MAX, || format!("{registers:x?}"))
 }
 
