@@ -137,6 +137,19 @@ fn what_cannot_be_packed_is_one_sentence_and_leaves_no_image() {
 }
 
 #[test]
+fn a_story_that_the_machine_would_refuse_is_refused_before_the_boot() {
+    let unreal = Unreal::new();
+    unreal.file("tok512.bin", TOKENIZER);
+    assert!(unreal.run(&["synth", "32,40,1,2,2,512,16", "-o", "small.bin"]).status.success());
+    let small = |args: &[&str]| unreal.refused(&[&["image", "small.bin", "-o", "disk.img"], args].concat());
+    let error = small(&["--engine", "sector"]);
+    assert!(error.starts_with("the 1356-byte mode runs models of the shape 64/172/"), "{error}");
+    let error = small(&["-i", "once upon a time there was a very long beginning of a story about a machine"]);
+    assert!(error.contains("and the context holds 16, so use a shorter one"), "{error}");
+    assert!(!unreal.path("disk.img").exists());
+}
+
+#[test]
 fn a_command_line_that_makes_no_sense_is_code_2() {
     let unreal = Unreal::new();
     for args in [&["rnu"][..], &["run", "--cpus", "17"], &["run", "--machine", "toaster"], &["image"]] {

@@ -9,7 +9,13 @@ pub mod web;
 
 use std::path::Path;
 
-use model::settings::{Settings, SettingsError};
+use model::{
+    encoder::{EncodeError, Encoder},
+    engine::EngineError,
+    settings::{EngineKind, Settings, SettingsError},
+    shape::Shape,
+    tokenizer::Tokenizer,
+};
 
 use crate::{
     cli::{EngineName, ModelArgs, StoryArgs},
@@ -32,6 +38,10 @@ pub enum CommandError {
     Packing(#[from] PackingError),
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
     #[error(transparent)]
     Image(#[from] ImageError<PackingError>),
     #[error(transparent)]
@@ -105,6 +115,21 @@ pub struct Written {
     pub code: MachineCode,
 }
 
+/// Refuses what the machine would refuse only after a boot.
+fn check_story(settings: &Settings, input: &PackInput) -> Result<(), CommandError> {
+    let shape = input.shape();
+    if settings.engine == EngineKind::Sector && shape != Shape::STORIES260K {
+        return Err(EngineError::NotForSector { shape }.into());
+    }
+    let tokenizer = Tokenizer::parse(input.tokenizer.clone(), shape.vocab_size)
+        .map_err(|cause| PackingError::Tokenizer { file: input.file.clone(), cause })?;
+    let tokens = Encoder::new(&tokenizer)?.encode(&settings.prompt)?.len() + 1; // with BOS
+    if tokens > shape.seq_len {
+        return Err(EngineError::PromptTooLong { tokens, context: shape.seq_len }.into());
+    }
+    Ok(())
+}
+
 /// Makes the image that the command line asks for.
 pub fn write_image(
     model: &ModelArgs,
@@ -112,8 +137,10 @@ pub fn write_image(
     medium: Medium,
     path: &Path,
 ) -> Result<Written, CommandError> {
-    let sectors = settings(story)?.to_sectors()?;
+    let settings = settings(story)?;
+    let sectors = settings.to_sectors()?;
     let mut input = open_model(model)?;
+    check_story(&settings, &input)?;
     let code = embedded::machine_code();
     let mut packed_bytes = 0;
     let image_bytes = crate::image::write(path, medium, &code, &sectors, |file| {
