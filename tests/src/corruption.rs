@@ -3,7 +3,7 @@ use std::ops::Range;
 
 use stage1::{
     disk_map::{KERNEL_LBA, LOADER_LBA, MODEL_LBA, SECTOR, SETTINGS_LBA, SETTINGS_SECTORS, STAGE1_BYTES},
-    kernel_header::KernelHeader,
+    program_header::ProgramHeader,
 };
 
 /// A part of the image, by what happens when it is damaged.
@@ -57,10 +57,10 @@ impl Region {
         let at = |lba: u32| (lba * SECTOR) as usize;
         // Where a program's stack begins; a file that is none has no data.
         let stack = |lba| {
-            let header = image.get(at(lba)..).and_then(KernelHeader::read);
+            let header = image.get(at(lba)..).and_then(ProgramHeader::read);
             at(lba) + header.map_or(0, |header| header.data_bytes as usize)
         };
-        let code = |lba| at(lba) + KernelHeader::CODE_START;
+        let code = |lba| at(lba) + ProgramHeader::CODE_START;
         let model_end = at(MODEL_LBA) + model;
         match self {
             Self::Stage1 => 0..STAGE1_BYTES,
@@ -127,9 +127,9 @@ mod tests {
     #[test]
     fn the_regions_are_the_whole_image() {
         let (mut image, model) = (vec![0; 1 << 20], 500_000);
-        let header = KernelHeader { magic: 0, crc: 0, data_bytes: 0x3000, code_bytes: 0x8000 };
+        let header = ProgramHeader { magic: 0, crc: 0, data_bytes: 0x3000, code_bytes: 0x8000 };
         for lba in [LOADER_LBA, KERNEL_LBA] {
-            image[(lba * SECTOR) as usize..][..KernelHeader::BYTES].copy_from_slice(&header.to_bytes());
+            image[(lba * SECTOR) as usize..][..ProgramHeader::BYTES].copy_from_slice(&header.to_bytes());
         }
         let mut end = 0;
         for region in REGIONS {
