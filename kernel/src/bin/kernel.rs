@@ -25,3 +25,7 @@ extern "C" fn program_main(handover: u32) -> ! {
     let processors = Processors { kernel: cpu.kernel(), team: &assembled.crew };
     Session::new(model, *context, processors, clock, settings).run()
 }
+
+/// The loader has set the consoles up, and [`Handover`] brings them.
+#[unsafe(no_mangle)]
+extern "C" fn set_up_consoles() {}

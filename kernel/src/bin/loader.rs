@@ -5,6 +5,7 @@
 extern crate alloc;
 
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering};
 use kernel::clock::Clock;
 use kernel::cpu::{self, Cpu};
 use kernel::disk::Disk;
@@ -30,7 +31,7 @@ extern "C" fn program_main(drive: u32) -> ! {
     let intact = integrity::check_loader(); // before anything changes the loader's data or bss
     replaced.keep();
     stack_guard::arm();
-    console::init();
+    set_up_consoles();
     intact.or_refuse();
 
     let cpu = Cpu::detect();
@@ -49,6 +50,15 @@ extern "C" fn program_main(drive: u32) -> ! {
     let processors = if settings.cpus > 1 { smp::find() } else { None };
     exceptions::uninstall();
     Handover::new(model, context, settings, cpu, clock, processors).start_kernel(kernel)
+}
+
+/// Sets both consoles up, once: now, or when a fault wants its last words printed.
+#[unsafe(no_mangle)]
+extern "C" fn set_up_consoles() {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    if !DONE.swap(true, Ordering::Relaxed) {
+        console::init();
+    }
 }
 
 /// Opens A20, takes the memory that the BIOS offers, proves that all segments reach it, and makes it

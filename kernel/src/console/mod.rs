@@ -109,12 +109,19 @@ mod both {
         work(&mut CONSOLE.lock())
     }
 
-    /// Takes the console away from whoever holds it: for the last words of a machine that stops. If
-    /// the fault came before [`init`] they are on the screen only, as the BIOS left it.
+    unsafe extern "C" {
+        /// Sets both consoles up, unless that was done. Each program has its own: only the loader
+        /// starts without consoles.
+        pub safe fn set_up_consoles();
+    }
+
+    /// Takes the console away from whoever holds it: for the last words of a machine that stops. Sets
+    /// it up if the fault came first.
     pub fn seize() {
         // SAFETY: the holder is the code that was interrupted by a panic or an exception; it never
         // runs again.
         unsafe { CONSOLE.force_unlock() };
+        set_up_consoles();
         with(|console| console.is_screen_off = false);
     }
 }
