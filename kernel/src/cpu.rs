@@ -34,10 +34,6 @@ bitflags! {
         const SSE = 1 << 25;
         /// SSE2.
         const SSE2 = 1 << 26;
-        /// SSSE3.
-        const SSSE3 = 1 << (32 + 9);
-        /// SSE4.1.
-        const SSE4_1 = 1 << (32 + 19);
         /// Runs under a hypervisor that says so.
         const HYPERVISOR = 1 << (32 + 31);
     }
