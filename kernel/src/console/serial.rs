@@ -33,11 +33,6 @@ impl Serial {
         self.uart = uart.ok().and_then(|mut uart| uart.init(config).ok().map(|()| uart));
     }
 
-    /// Is there a UART?
-    pub fn is_present(&self) -> bool {
-        self.uart.is_some()
-    }
-
     /// Sends text, each line feed as CR LF.
     pub fn send_text(&mut self, bytes: &[u8]) {
         for line in bytes.split_inclusive(|&byte| byte == b'\n') {
