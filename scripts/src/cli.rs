@@ -26,7 +26,7 @@ Exit codes:
   1  an error of this program, with one sentence that says what is wrong
   2  a command line that cannot be understood
   3  the machine stopped with an error, which its serial port has shown
-  4  the emulator itself failed";
+  4  the emulator itself failed; with --exit: it was ended before the story was";
 
 /// The commands.
 #[derive(Debug, Subcommand)]

@@ -12,7 +12,7 @@ use unreallm::{
 const FAILED: u8 = 1;
 /// The machine stopped with an error.
 const REFUSED: u8 = 3;
-/// The emulator failed.
+/// The emulator failed, or was ended too early.
 const EMULATOR_DIED: u8 = 4;
 
 fn main() -> ExitCode {
@@ -36,6 +36,6 @@ fn exit_code(outcome: Outcome) -> ExitCode {
     match outcome {
         Outcome::Told | Outcome::Closed => ExitCode::SUCCESS,
         Outcome::Refused => REFUSED.into(),
-        Outcome::Died(_) | Outcome::TimedOut => EMULATOR_DIED.into(),
+        Outcome::Died(_) | Outcome::TimedOut | Outcome::Cut => EMULATOR_DIED.into(),
     }
 }

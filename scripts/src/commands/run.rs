@@ -8,7 +8,8 @@ use crate::{
         EmulatorError, Outcome,
         bochs::Bochs,
         kvm_probe,
-        qemu::{Accelerator, Qemu, Storage},
+        qemu::{Accelerator, Keys, Qemu, Storage},
+        terminal,
     },
     image::Medium,
 };
@@ -19,13 +20,22 @@ pub fn run(args: &RunArgs) -> Result<Outcome, CommandError> {
     let image = folder.path().join("disk.img");
     let medium = if args.storage == Storage::Floppy { Medium::Floppy } else { Medium::Disk };
     write_image(&args.model, &args.story, medium, &image)?;
-    if !args.story.exit && stderr().is_terminal() {
-        eprintln!("The machine stays on after its story; Ctrl-C ends it. (--exit powers it off.)");
-    }
     let outcome = match args.emulator {
-        EmulatorName::Qemu => qemu(args).run(&image)?,
-        EmulatorName::Bochs => bochs(args)?.run(&image)?,
+        EmulatorName::Qemu => {
+            let qemu = qemu(args);
+            say_how_to_leave(args, qemu.keys);
+            qemu.run(&image)?
+        }
+        EmulatorName::Bochs => {
+            let bochs = bochs(args)?;
+            say_how_to_leave(args, Keys::Cooked);
+            bochs.run(&image)?
+        }
     };
+    if outcome == Outcome::Closed && args.story.exit {
+        eprintln!("unreallm: the machine was ended before its story was");
+        return Ok(Outcome::Cut);
+    }
     if let Outcome::Died(code) = outcome {
         let how = code.map_or("was ended by a signal".to_owned(), |code| format!("ended with code {code}"));
         eprintln!("unreallm: the emulator {how}; its own message, if it had one, is above");
@@ -33,7 +43,22 @@ pub fn run(args: &RunArgs) -> Result<Outcome, CommandError> {
     Ok(outcome)
 }
 
+/// One line before the boot, for whoever sits at the terminal.
+fn say_how_to_leave(args: &RunArgs, keys: Keys) {
+    match keys {
+        Keys::Raw => eprintln!(
+            "Your keys go to the machine: Esc or Ctrl-C stops a story. To leave: /off at its prompt, or Ctrl-A x."
+        ),
+        Keys::Cooked if !args.story.exit && stderr().is_terminal() => {
+            eprintln!("The machine stays on after its story; Ctrl-C ends it. (--exit powers it off.)");
+        }
+        Keys::Cooked => {}
+    }
+}
+
 fn qemu(args: &RunArgs) -> Qemu {
+    // A story that ends by itself needs no keys, and Ctrl-C then ends it as it ends any program.
+    let keys = if terminal::is_attended() && !args.story.exit { Keys::Raw } else { Keys::Cooked };
     Qemu {
         machine: args.machine,
         accelerator: match args.accel {
@@ -44,6 +69,8 @@ fn qemu(args: &RunArgs) -> Qemu {
         memory_mib: args.memory,
         cpus: args.story.cpus,
         window: args.window,
+        keys,
+        once: args.story.exit,
         more: args.more.clone(),
     }
 }

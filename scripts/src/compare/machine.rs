@@ -13,7 +13,7 @@ use crate::{
     embedded,
     emulator::{
         EmulatorError, Outcome,
-        qemu::{Accelerator, Captured, Machine, Qemu, Storage},
+        qemu::{Accelerator, Captured, Keys, Machine, Qemu, Storage},
     },
     image::{self, ImageError, Medium},
 };
@@ -103,6 +103,8 @@ pub fn check(subject: &Subject, engine: EngineKind, check: Check) -> Result<usiz
         memory_mib: (needed + SPARE_MIB).max(LEAST_MIB) as u32,
         cpus: 1,
         window: false,
+        keys: Keys::Cooked,
+        once: true,
         more: Vec::new(),
     };
     let Captured { outcome, serial, messages } = qemu.capture(&path, patience)?;

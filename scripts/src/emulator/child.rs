@@ -11,12 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::{
-    process::{Pid, Signal, kill_process, kill_process_group},
-    termios::{OptionalActions, Termios, tcgetattr, tcsetattr},
-};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use super::EmulatorError;
+use super::{EmulatorError, terminal::Saved};
 
 /// How often the child and its output are looked at.
 pub const POLL: Duration = Duration::from_millis(10);
@@ -47,7 +44,8 @@ pub enum End {
 pub struct Guarded {
     child: Child,
     own_group: bool,
-    terminal: Option<Termios>,
+    /// Put back after the child's end: fields are dropped after [`Guarded`] itself.
+    _terminal: Saved,
     interrupted: &'static AtomicBool,
 }
 
@@ -61,9 +59,9 @@ impl Guarded {
             command.process_group(0);
         }
         end_with_parent(command);
-        let terminal = tcgetattr(io::stdin()).ok();
+        let terminal = Saved::now();
         let child = command.spawn().map_err(|cause| EmulatorError::Start { program, cause })?;
-        Ok(Self { child, own_group, terminal, interrupted })
+        Ok(Self { child, own_group, _terminal: terminal, interrupted })
     }
 
     /// Its standard output, where it was piped and not yet taken.
@@ -86,7 +84,12 @@ impl Guarded {
             meanwhile()?;
             if let Some(status) = self.child.try_wait()? {
                 meanwhile()?;
-                return Ok(End::Exited(status));
+                if status.code().is_none() {
+                    // Ctrl-C goes to both: where it ended the child first, it is on its way to us.
+                    sleep(POLL);
+                }
+                let interrupted = self.interrupted.load(Ordering::Relaxed);
+                return Ok(if interrupted { End::Interrupted } else { End::Exited(status) });
             }
             if self.interrupted.load(Ordering::Relaxed) {
                 self.end()?;
@@ -128,19 +131,20 @@ impl Drop for Guarded {
         if let Ok(None) = self.child.try_wait() {
             let _ = self.end();
         }
-        if let Some(terminal) = &self.terminal {
-            // QEMU does this itself, unless it was killed.
-            let _ = tcsetattr(io::stdin(), OptionalActions::Now, terminal);
-        }
     }
 }
 
 /// Has the kernel end the child when this program dies in a way that runs no code of its own.
 #[cfg(target_os = "linux")]
 fn end_with_parent(command: &mut Command) {
-    let ask = || Ok(rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?);
-    // SAFETY: between fork and exec only what is async-signal-safe may run. `ask` makes one system
-    // call (prctl) with constants: it allocates nothing and takes no lock.
+    let parent = Some(rustix::process::getpid());
+    let ask = move || {
+        rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
+        // A parent that died before the request gives no signal any more.
+        if rustix::process::getppid() == parent { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+    };
+    // SAFETY: between fork and exec only what is async-signal-safe may run. `ask` makes two system
+    // calls (prctl, getppid) and compares numbers: it allocates nothing and takes no lock.
     unsafe { command.pre_exec(ask) };
 }
 

@@ -3,6 +3,7 @@ pub mod bochs;
 mod child;
 pub mod kvm_probe;
 pub mod qemu;
+pub mod terminal;
 
 use std::{io, path::PathBuf};
 
@@ -15,6 +16,8 @@ pub enum Outcome {
     Refused,
     /// Somebody closed the emulator, or stopped this program.
     Closed,
+    /// As `Closed`, though a story was to be told to its end.
+    Cut,
     /// The emulator ended by itself with this exit code (none where a signal ended it).
     Died(Option<i32>),
     /// Its time was up, and it was ended.

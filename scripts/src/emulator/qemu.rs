@@ -60,6 +60,16 @@ pub enum Storage {
     Floppy,
 }
 
+/// What becomes of the keys on this terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// Each goes to the machine's serial port as it is, Ctrl-C too; only Ctrl-A is QEMU's: with x it
+    /// ends QEMU, as under `-nographic`.
+    Raw,
+    /// The terminal takes Ctrl-C and the like for itself, and the machine gets the rest.
+    Cooked,
+}
+
 /// A PC to be.
 #[derive(Clone, Debug)]
 pub struct Qemu {
@@ -75,6 +85,11 @@ pub struct Qemu {
     pub cpus: u32,
     /// Shows the screen in a window.
     pub window: bool,
+    /// What becomes of the keys on this terminal.
+    pub keys: Keys,
+    /// Ends QEMU where the machine would start anew. Without it, a machine that cannot boot may try
+    /// for ever.
+    pub once: bool,
     /// More arguments, as the user gave them.
     pub more: Vec<OsString>,
 }
@@ -108,8 +123,15 @@ impl Qemu {
         if !self.window {
             command.args(["-display", "none"]);
         }
+        if self.once {
+            command.arg("-no-reboot");
+        }
+        let serial = match self.keys {
+            Keys::Raw => "mon:stdio",
+            Keys::Cooked => "stdio",
+        };
         // No network card: its boot ROM would only cost time.
-        command.args(["-nic", "none", "-no-reboot", "-serial", "stdio"]).args(&self.more);
+        command.args(["-nic", "none", "-serial", serial]).args(&self.more);
         Ok(command)
     }
 
