@@ -3,7 +3,7 @@
 use core::fmt;
 use model::packed::{Memory, PackedHeader};
 
-/// What the heap itself and the small things on it take: bookkeeping, the header, the prompt.
+/// What the heap itself and the small things on it take: bookkeeping, the header, lines, keys.
 const RESERVE: u64 = 256 << 10;
 /// A context below this tells no story.
 const SHORTEST_CONTEXT: usize = 32;
@@ -61,7 +61,7 @@ fn plan_with(
 }
 
 /// Bytes as MB with one decimal, rounded up: a need is never shown too small.
-struct Mb(u64);
+pub(crate) struct Mb(pub u64);
 
 impl fmt::Display for Mb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -72,8 +72,9 @@ impl fmt::Display for Mb {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Memory { weights, kv_cache, activations } = self.memory;
-        let (weights, cache, work, free) = (Mb(weights), Mb(kv_cache), Mb(activations), Mb(self.available));
+        let Memory { weights, kv_cache, activations, text } = self.memory;
+        let (weights, cache, work) = (Mb(weights), Mb(kv_cache), Mb(activations + text));
+        let free = Mb(self.available);
         write!(f, "weights {weights}, key/value cache {cache}, work {work}, of {free}")?;
         if self.context < self.full_context {
             write!(f, "; context cut from {} to {} tokens to fit", self.full_context, self.context)?;
@@ -104,7 +105,7 @@ mod tests {
 
     /// 10 MB of weights, 1 MB of work, 100 KB a position.
     fn cost(context: usize) -> Memory {
-        Memory { weights: 10 * MB, kv_cache: context as u64 * 100_000, activations: MB }
+        Memory { weights: 10 * MB, kv_cache: context as u64 * 100_000, activations: MB / 2, text: MB / 2 }
     }
 
     #[test]
@@ -137,7 +138,7 @@ mod tests {
         let refusal = plan_with(cost, 256, 8 * MB).unwrap_err().to_string();
         assert!(refusal.contains("needs 35.7 MB"), "{refusal}");
         assert!(refusal.ends_with("(QEMU: -m 38)"), "{refusal}");
-        let huge = |_| Memory { weights: 5000 * MB, kv_cache: 0, activations: 0 };
+        let huge = |_| Memory { weights: 5000 * MB, kv_cache: 0, activations: 0, text: 0 };
         let refusal = plan_with(huge, 256, 2048 * MB).unwrap_err().to_string();
         assert!(refusal.ends_with("use a smaller model"), "{refusal}");
     }

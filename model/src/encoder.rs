@@ -43,11 +43,20 @@ impl fmt::Display for EncodeError {
 
 impl core::error::Error for EncodeError {}
 
+/// Slots of the table for so many tokens.
+fn slots(vocab_size: usize) -> usize {
+    (2 * vocab_size).next_power_of_two()
+}
+
 impl<'t> Encoder<'t> {
+    /// Bytes that an encoder allocates.
+    pub fn memory(vocab_size: usize) -> u64 {
+        (size_of::<u32>() * slots(vocab_size)) as u64
+    }
+
     /// Builds the table. Of equal pieces the lowest token is found.
     pub fn new(tokenizer: &'t Tokenizer) -> Result<Self, EncodeError> {
-        let length = (2 * tokenizer.vocab_size()).next_power_of_two();
-        let slots = zeroed(length).map_err(|_| EncodeError::OutOfMemory)?;
+        let slots = zeroed(slots(tokenizer.vocab_size())).map_err(|_| EncodeError::OutOfMemory)?;
         let mut encoder = Self { tokenizer, slots };
         for token in 0..tokenizer.vocab_size() as u32 {
             if let Err(free) = encoder.find(tokenizer.piece(token), &[]) {

@@ -30,6 +30,11 @@ pub enum Sampler<'t> {
 }
 
 impl<'t> Sampler<'t> {
+    /// Bytes that a sampler allocates at most.
+    pub fn memory(vocab_size: usize) -> u64 {
+        (vocab_size * (size_of::<u32>() + 2 * size_of::<Candidate>())) as u64
+    }
+
     /// A greedy sampler.
     pub const fn greedy() -> Self {
         Self::Greedy
@@ -115,7 +120,8 @@ impl Chance<'_> {
         candidates.extend(heavy.map(|(&weight, token)| (weight, Reverse(token))));
         self.heap = BinaryHeap::from(candidates);
         self.nucleus.clear();
-        self.nucleus.try_reserve(self.heap.len())?;
+        // For any nucleus, at once: a vector that grows needs the old one's memory and the new one's.
+        self.nucleus.try_reserve(self.weights.len())?;
         let enough = part(sum, self.topp, 16);
         let mut nucleus_sum = 0;
         while nucleus_sum <= enough

@@ -75,6 +75,13 @@ proptest! {
 }
 
 #[test]
+fn the_table_takes_what_is_planned_for_it() {
+    let tokenizer = bedtime();
+    let slots = Encoder::new(&tokenizer).unwrap().slots;
+    assert_eq!(Encoder::memory(tokenizer.vocab_size()), 4 * slots.capacity() as u64);
+}
+
+#[test]
 fn known_encodings() {
     let tokenizer = bedtime();
     let encoder = Encoder::new(&tokenizer).unwrap();

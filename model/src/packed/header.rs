@@ -2,7 +2,9 @@
 use super::layout::{Entry, Kind, TENSOR_ALIGN, layout};
 use super::{Memory, PackedError};
 use crate::crc32::Crc32;
+use crate::encoder::Encoder;
 use crate::int8::Int8;
+use crate::sampler::Sampler;
 use crate::shape::Shape;
 use crate::source::Source;
 use alloc::string::String;
@@ -55,7 +57,8 @@ impl PackedHeader {
         let tensors: u64 = self.entries.iter().map(Entry::bytes).sum();
         let piece_starts = 4 * (self.shape.vocab_size as u64 + 1);
         let (kv_cache, activations) = Int8::memory(&self.shape, context);
-        Memory { weights: tensors + piece_starts, kv_cache, activations }
+        let text = Encoder::memory(self.shape.vocab_size) + Sampler::memory(self.shape.vocab_size);
+        Memory { weights: tensors + piece_starts, kv_cache, activations, text }
     }
 
     /// Whether the model carries the weights of the 1356-byte mode.

@@ -25,12 +25,14 @@ pub struct Memory {
     pub kv_cache: u64,
     /// Everything that the engine works in.
     pub activations: u64,
+    /// What turns text into tokens and chooses them: the encoder's table, the sampler's lists.
+    pub text: u64,
 }
 
 impl Memory {
     /// All of it.
     pub fn total(&self) -> u64 {
-        self.weights + self.kv_cache + self.activations
+        self.weights + self.kv_cache + self.activations + self.text
     }
 }
 

@@ -190,7 +190,7 @@ fn memory_is_the_sum_of_what_is_allocated() {
     // 2 layers, 1 key/value head, 8 positions (5 in whole groups), 4 values of 2 bytes and a scale
     // for keys and for values
     assert!(memory.kv_cache >= 2 * 5 * 2 * (2 * 4 + 4), "{}", memory.kv_cache);
-    assert_eq!(memory.total(), memory.weights + memory.kv_cache + memory.activations);
+    assert_eq!(memory.total(), memory.weights + memory.kv_cache + memory.activations + memory.text);
 }
 
 #[test]

@@ -49,6 +49,21 @@ fn tokens_come_as_often_as_their_probabilities_say() {
     }
 }
 
+#[test]
+fn no_list_grows_beyond_what_is_planned_for_it() {
+    let tables = tables();
+    let Sampler::Random(mut chance) = Sampler::new(&tables, q16(1.0), q16(0.9), 1) else { panic!() };
+    let bytes = |chance: &Chance| {
+        let candidates = chance.heap.capacity() + chance.nucleus.capacity();
+        size_of::<u32>() * chance.weights.capacity() + size_of::<Candidate>() * candidates
+    };
+    // One token that stands out, then all alike: the nucleus is small at first.
+    for logits in [core::array::from_fn::<i32, 1000, _>(|i| i32::from(i == 7) << 24), [0; 1000]] {
+        chance.sample(&logits).unwrap();
+        assert!(bytes(&chance) as u64 <= Sampler::memory(1000), "{}", bytes(&chance));
+    }
+}
+
 proptest! {
     #[test]
     fn the_nucleus_is_the_one_that_sorting_finds(

@@ -71,10 +71,11 @@ fn describe_model(header: &PackedHeader) {
     describe_shape(&header.shape);
     let memory = header.memory(header.shape.seq_len);
     println!(
-        "  memory       weights {}, key/value cache {}, activations {}",
+        "  memory       weights {}, key/value cache {}, activations {}, text {}",
         Bytes(memory.weights),
         Bytes(memory.kv_cache),
-        Bytes(memory.activations)
+        Bytes(memory.activations),
+        Bytes(memory.text)
     );
     println!("  engines      int8{}", if header.has_sector() { ", sector (the 1356-byte mode)" } else { "" });
 }
@@ -137,6 +138,7 @@ fn model_to_json(header: &PackedHeader) -> Value {
             "weights": memory.weights,
             "kv_cache": memory.kv_cache,
             "activations": memory.activations,
+            "text": memory.text,
         },
     })
 }

@@ -49,8 +49,7 @@ pub fn write(input: &mut PackInput, folder: &Path) -> Result<PageModel, CommandE
         })?;
     let header = packed.expect("an image that was written has a model");
     let shape = &header.shape;
-    let memory = header.memory(shape.seq_len);
-    let needed = memory.weights + memory.kv_cache + memory.activations;
+    let needed = header.memory(shape.seq_len).total();
     let memory_mib = (needed.div_ceil(1 << 20) + SPARE_MIB).max(LEAST_MIB).next_power_of_two();
     let about = format!(
         "{} layers of {}, {} pieces of text, a context of {} tokens. A disk of {:.1} MB.",

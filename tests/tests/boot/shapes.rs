@@ -3,13 +3,17 @@ use std::time::Duration;
 
 use libtest_mimic::Trial;
 use machine::{
+    Emulator,
     golden::{Golden, synthetic, traced},
+    nasty_bios::{Faults, Range},
     outcome::{Outcome, judge},
     qemu::Qemu,
 };
+use model::{packed::PackedHeader, settings::Settings};
+use stage1::disk_map::{PROGRAM_SECTORS, SECTOR};
 use unreallm::{embedded, image::Medium};
 
-use crate::case::{case, ensure};
+use crate::case::{Trouble, case, ensure};
 
 /// dim, hidden, layers, heads, kv heads, vocabulary (negative: a classifier of its own), context.
 const ODD: [(&str, &str); 5] = [
@@ -44,5 +48,33 @@ pub fn cases() -> Vec<Trial> {
                 ensure(outcome == Outcome::Told, || format!("{outcome:?}"))
             })
         })
+        .chain([case("shapes::just_enough_memory", just_enough_memory)])
         .collect()
+}
+
+/// Where the plan finds that all fits, nothing fails later: neither the table of 32,000 pieces nor
+/// the sampler's lists. A little less memory costs context, and nothing else.
+fn just_enough_memory() -> Result<(), Trouble> {
+    /// What the plan leaves for small things; beside it lie the kernel's file, its header and the
+    /// header of the model.
+    const RESERVE: u64 = 256 << 10;
+    const SMALL: u64 = 16 << 10;
+    let packed = synthetic("32,64,1,2,2,32000,1024")?;
+    let header = PackedHeader::read(&mut &packed[..]).expect("it was packed here");
+    let kernel = u64::from(PROGRAM_SECTORS * SECTOR);
+    let enough = (header.memory(1024).total() + RESERVE + kernel + SMALL).next_multiple_of(4096);
+    for (bytes, is_cut) in [(enough, false), (enough - 2 * SMALL, true)] {
+        let now = Settings { temperature: 1 << 16, topp: 60_000, seed: 5, ..traced(24) };
+        let golden = Golden::of_packed(&packed, &embedded::machine_code(), &now, Medium::Disk)?;
+        let usable = |base, length| Range { base, length, kind: 1 };
+        let memory_map = vec![usable(0, 0x9_F000), usable(1 << 20, bytes)];
+        let qemu = Qemu { faults: Some(Faults { memory_map, ..Faults::default() }), ..Qemu::default() };
+        let mut machine = qemu.boot(&golden.image)?;
+        let outcome = judge(&mut machine, &golden.trace)?;
+        let log = String::from_utf8_lossy(&machine.serial()?).into_owned();
+        ensure(outcome == Outcome::Told && log.contains("context cut") == is_cut, || {
+            format!("{bytes} bytes: {outcome:?}\n{log}")
+        })?;
+    }
+    Ok(())
 }
