@@ -4,6 +4,7 @@
 use crate::cpu::{Cpu, Features};
 use crate::{far, port};
 use core::arch::x86::_rdtsc;
+use core::fmt;
 
 /// The PIT's input, in Hz.
 const PIT_HZ: u64 = 1_193_182;
@@ -42,6 +43,15 @@ pub enum Clock {
 /// A moment, in a clock's own units.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment(u64);
+
+impl fmt::Display for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tsc(hz) => write!(f, "TSC at {} MHz", hz / 1_000_000),
+            Self::Pit => f.write_str("no TSC"),
+        }
+    }
+}
 
 impl Clock {
     /// The best clock of this machine.

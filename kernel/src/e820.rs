@@ -153,6 +153,12 @@ impl MemoryMap {
         if largest.size() > 0 { Ok(largest) } else { Err(NoMemory { entries: self.len }) }
     }
 
+    /// How many entries above 1 MB are usable, and how many are anything else.
+    pub fn count(&self) -> (usize, usize) {
+        let usable = self.ranges().iter().filter(|range| range.usable).count();
+        (usable, self.len - usable)
+    }
+
     fn ranges(&self) -> &[Range] {
         &self.ranges[..self.len]
     }

@@ -1,6 +1,7 @@
 //! The heap above 1 MB.
 use crate::e820::UsableRegion;
 use crate::far;
+use alloc::vec::Vec;
 use linked_list_allocator::{Heap, LockedHeap};
 
 #[global_allocator]
@@ -18,6 +19,15 @@ pub unsafe fn init(region: UsableRegion) {
 /// Bytes that are not in use.
 pub fn free() -> usize {
     HEAP.lock().free()
+}
+
+/// Where the next allocation of so many bytes will be; 0 where there is no room for it.
+pub fn next_place(bytes: usize) -> u32 {
+    let mut probe: Vec<u8> = Vec::new();
+    match probe.try_reserve_exact(bytes) {
+        Ok(()) => probe.as_ptr().addr() as u32,
+        Err(_) => 0,
+    }
 }
 
 /// Takes the heap out, with all that is allocated on it, for the next program to go on with.

@@ -6,6 +6,7 @@
 
 extern crate alloc;
 
+pub mod banner;
 pub mod console;
 pub mod e820;
 pub mod memory_plan;

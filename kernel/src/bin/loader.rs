@@ -6,22 +6,23 @@ extern crate alloc;
 
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
+use kernel::banner::{MemoryLine, Millions, PlacesLine, ShapeLine};
 use kernel::clock::Clock;
 use kernel::cpu::{self, Cpu};
 use kernel::disk::Disk;
-use kernel::e820::UsableRegion;
+use kernel::e820::{MemoryMap, UsableRegion};
 use kernel::handover::Handover;
 use kernel::loading::Loading;
+use kernel::memory_plan::{self, Plan};
 use kernel::power;
 use kernel::refusal::OrRefuse;
 use kernel::sector_source::SectorSource;
-use kernel::{
-    a20, console, exceptions, flat_limits, heap, integrity, memory, memory_plan, println, smp, stack_guard,
-};
+use kernel::{a20, console, exceptions, flat_limits, heap, integrity, memory, println, smp, stack_guard};
 use model::packed::{Model, PackedHeader};
 use model::settings::{SETTINGS_BYTES, Settings};
 use model::source::Source;
 use stage1::disk_map::{KERNEL_LBA, MODEL_LBA, PROGRAM_SECTORS, SECTOR, SETTINGS_LBA};
+use stage1::program_header::ProgramHeader;
 
 /// From the boot sector's hand-over to the kernel's. `drive`: in the lowest byte the BIOS's number of
 /// the drive that we came from.
@@ -36,20 +37,27 @@ extern "C" fn program_main(drive: u32) -> ! {
 
     let cpu = Cpu::detect();
     cpu::set_up(cpu.has_sse2());
-    let region = claim_memory();
+    a20::open().or_refuse();
+    let map = memory::map();
+    let region = claim_memory(&map);
     let clock = Clock::calibrate(&cpu);
-    println!("unreallm {} in unreal mode", env!("CARGO_PKG_VERSION"));
-    println!("cpu     {}, {}", cpu.name, if cpu.has_sse2() { "SSE2" } else { "no SSE2" });
-    println!("memory  {} MB from {} MB on", region.size() >> 20, region.start >> 20);
+    println!("unreallm {} in unreal mode: 16-bit code, integers only", env!("CARGO_PKG_VERSION"));
+    println!("cpu     {}, {}, {clock}", cpu.name, if cpu.has_sse2() { "SSE2" } else { "no SSE2" });
+    println!("memory  {}", MemoryLine { map: &map, region });
 
     let mut disk = Disk::open(drive as u8).or_refuse();
     let settings = read_settings(&mut disk);
     power::set_power_off(settings.exit);
     let kernel = read_kernel(&mut disk);
-    let (model, context) = load_model(&mut disk, &clock);
+    let (model, plan, place) = load_model(&mut disk, &clock);
     let processors = if settings.cpus > 1 { smp::find() } else { None };
+    let handover = Handover::new(model, plan.context, settings, cpu, clock, processors);
+    let header = ProgramHeader::read(&kernel).expect("the kernel was checked");
+    // The cache is the first thing that the kernel allocates.
+    let cache = heap::next_place(plan.memory.kv_cache as usize);
+    println!("places  {}", PlacesLine { kernel: header, model: place, cache });
     exceptions::uninstall();
-    Handover::new(model, context, settings, cpu, clock, processors).start_kernel(kernel)
+    handover.start_kernel(kernel)
 }
 
 /// Sets both consoles up, once: now, or when a fault wants its last words printed.
@@ -61,11 +69,9 @@ extern "C" fn set_up_consoles() {
     }
 }
 
-/// Opens A20, takes the memory that the BIOS offers, proves that all segments reach it, and makes it
-/// the heap.
-fn claim_memory() -> UsableRegion {
-    a20::open().or_refuse();
-    let region = memory::map().usable_region().or_refuse();
+/// Takes the memory that the BIOS offers, proves that all segments reach it, and makes it the heap.
+fn claim_memory(map: &MemoryMap) -> UsableRegion {
+    let region = map.usable_region().or_refuse();
     flat_limits::check(region).or_refuse();
     // SAFETY: the BIOS says that nothing else uses the region.
     unsafe { heap::init(region) };
@@ -86,16 +92,18 @@ fn read_kernel(disk: &mut Disk) -> Vec<u8> {
     kernel
 }
 
-/// The model, and how many positions of context there is memory for.
-fn load_model(disk: &mut Disk, clock: &Clock) -> (Model, usize) {
+/// The model, what of the memory is for what, and where the model begins.
+fn load_model(disk: &mut Disk, clock: &Clock) -> (Model, Plan, u32) {
     let mut source = Loading::new(SectorSource::new(disk, MODEL_LBA), clock);
     let header = PackedHeader::read(&mut source).or_refuse();
-    println!("model   {}: {}", header.name, header.shape);
+    println!("model   {}, {} parameters", header.name, Millions(header.shape.parameters()));
+    println!("shape   {}", ShapeLine(&header.shape));
     let plan = memory_plan::plan(&header, heap::free() as u64).or_refuse();
     println!("plan    {plan}");
     source.inner.set_length(MODEL_LBA, header.packed_bytes());
     source.show(header.packed_bytes());
+    let place = heap::next_place(header.entries[0].bytes() as usize);
     let model = Model::load(&header, &mut source).or_refuse();
     source.finish();
-    (model, plan.context)
+    (model, plan, place)
 }

@@ -3,13 +3,14 @@ use libtest_mimic::Trial;
 use machine::{
     Emulator,
     bochs::Bochs,
-    golden::{BUILT_IN, Golden, PUBLISHED},
+    golden::{BUILT_IN, Golden, PUBLISHED, packed},
     qemu::{Qemu, QemuMachine},
-    screen::{ROWS, Screen, squeezed},
+    screen::{COLUMNS, ROWS, Screen, squeezed},
     transcript::Transcript,
 };
-use model::settings::Settings;
-use unreallm::image::Medium;
+use model::{packed::PackedHeader, settings::Settings};
+use stage1::program_header::ProgramHeader;
+use unreallm::{embedded, image::Medium};
 
 use crate::case::{Trouble, case, ensure};
 
@@ -32,7 +33,45 @@ pub fn cases() -> Vec<Trial> {
             is_told(&mut Bochs::default().boot(&golden.image)?, &golden)
         }));
     }
+    cases.push(case("story::banner_fits_and_is_true", banner));
     cases
+}
+
+/// The lines in front of the story fit the screen, and each part is where they say.
+fn banner() -> Result<(), Trouble> {
+    let golden = golden(BUILT_IN)?;
+    let packed = packed(BUILT_IN)?;
+    let mut machine = Qemu::q35().boot(&golden.image)?;
+    let log = machine.wait_for("the prompt", |log| log.ends_with(b"\n> "))?;
+    let text = Transcript::parse(&log).text;
+    let lines: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).collect();
+    for name in ["cpu", "memory", "model", "shape", "plan", "places"] {
+        ensure(lines.iter().any(|line| line.starts_with(name)), || format!("no line '{name}' in:\n{text}"))?;
+    }
+    for line in lines.iter().flat_map(|line| line.rsplit('\r').next()) {
+        ensure(line.len() <= COLUMNS, || format!("too long for the screen: {line}"))?;
+    }
+    let places = lines.iter().find_map(|line| line.strip_prefix("places  ")).unwrap_or_default();
+    let place = |name: &str| {
+        let address = places.split(", ").find_map(|part| part.strip_suffix(name)?.trim().strip_prefix("0x"));
+        let address = address.and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        address.ok_or_else(|| Trouble::Wrong(format!("no {name} in: {places}")))
+    };
+    let is_at = |machine: &mut QemuMachine, name: &str, expected: &[u8]| {
+        let found = machine.memory(place(name)?, expected.len())?;
+        ensure(found == expected, || format!("{name} is not there: {places}"))
+    };
+    let code = embedded::machine_code();
+    is_at(&mut machine, "code", &code.kernel.file[ProgramHeader::CODE_START..][..4096])?;
+    is_at(&mut machine, "data", &code.kernel.file[..ProgramHeader::BYTES])?;
+    is_at(&mut machine, "stack", b"GARD")?; // the guard is the stack's lowest word
+    let header = PackedHeader::read(&mut &packed[..]).expect("it was packed here");
+    let first = header.entries[0].offset as usize;
+    is_at(&mut machine, "model", &packed[first..][..256])?;
+    let cache = machine.memory(place("cache")?, 4096)?;
+    ensure(cache.iter().any(|&byte| byte != 0), || {
+        format!("no keys and values at the cache's place: {places}")
+    })
 }
 
 /// A greedy story, after which the machine waits: its screen can be read.

@@ -5,14 +5,14 @@ use std::{thread::sleep, time::Duration, time::Instant};
 use libtest_mimic::Trial;
 use machine::{
     Emulator,
-    golden::{BUILT_IN, Golden, packed, tell},
+    golden::{BUILT_IN, Golden, image_of, packed, synthetic, tell},
     outcome::EXIT_TOLD,
     qemu::{Qemu, QemuMachine},
     transcript::Transcript,
 };
 use model::{settings::Settings, trace::TraceRecord};
 use serde_json::json;
-use unreallm::image::Medium;
+use unreallm::{embedded, image::Medium};
 
 use crate::case::{Trouble, case, ensure};
 
@@ -23,6 +23,7 @@ pub fn cases() -> Vec<Trial> {
         case("talk::noise_is_survived", noise),
         case("talk::esc_stops_the_story", esc),
         case("talk::keys_are_echoed_at_once", echo),
+        case("talk::a_line_typed_meanwhile_is_answered", meanwhile),
     ]
 }
 
@@ -179,6 +180,23 @@ fn esc() -> Result<(), Trouble> {
         ensure(text.matches(", stopped]").count() == 1 + usize::from(by_keyboard), || text)?;
     }
     Ok(())
+}
+
+/// A line that is longer than the BIOS's buffer, typed on the keyboard while a story is told, is
+/// answered after it.
+fn meanwhile() -> Result<(), Trouble> {
+    let packed = synthetic("288,768,6,6,6,512,512")?; // slow enough to type beside it
+    let now = Settings { steps: 0, ..settings() };
+    let mut machine = Qemu::q35().boot(&image_of(&packed, &embedded::machine_code(), &now, Medium::Disk)?)?;
+    machine.wait_for("the prompt", |log| log.ends_with(b"\n> "))?;
+    machine.send(b"\r")?;
+    machine.wait_for("five tokens", |log| Transcript::parse(log).trace.len() > 5)?;
+    press(&mut machine, "/seed                    31415926535\r")?;
+    let typed = Transcript::parse(&machine.serial()?).trace.len();
+    let log = machine.wait_for("an answer", |log| log.ends_with(b"int8\r\n> "))?;
+    let Transcript { text, trace } = Transcript::parse(&log);
+    ensure(typed < trace.len(), || "the story ended too early for this test".into())?;
+    ensure(text.contains("seed 31415926535,") && !text.contains("stopped"), || text)
 }
 
 /// A key at the idle prompt is on both consoles within 50 ms. A host that is busy with something else
