@@ -1,9 +1,12 @@
 //! Bochs: slower than QEMU, but it checks segment limits, as real processors do.
 //!
 //! Debian's Bochs has the debugger built in. A file of commands lets the machine run; SIGINT stops
-//! it, and the commands after that save what a test wants to see.
+//! it, and the commands after that save what a test wants to see. Its serial port is a connection
+//! to the test, so that it can be talked to.
 use std::{
-    fs,
+    fs, io,
+    io::Write,
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     process::{Command, Stdio},
     thread::sleep,
@@ -72,7 +75,7 @@ fn debugger_commands() -> String {
 }
 
 impl Bochs {
-    fn configuration(&self) -> String {
+    fn configuration(&self, serial: SocketAddr) -> String {
         let floppy = |file| format!("floppya: type=1_44, 1_44=\"{file}\", status=inserted");
         let disk = "ata0-master: type=disk, path=\"disk.img\", mode=flat".to_owned();
         let cd = "ata0-master: type=cdrom, path=\"disk.img\", status=inserted".to_owned();
@@ -93,7 +96,7 @@ vgaromimage: file={VGA_BIOS}
 {drives}
 boot: {boot}
 floppy_bootsig_check: disabled=0
-com1: enabled=1, mode=file, dev=serial
+com1: enabled=1, mode=socket-client, dev={serial}
 display_library: term
 speaker: enabled=0
 clock: sync=none, time0=local
@@ -117,11 +120,15 @@ error: action=report
         Process::start(Command::new("bochs").arg("--help").stdout(Stdio::null()), self.limit, HINT)?;
 
         let folder = TempDir::with_prefix("unreallm-bochs-").map_err(Error::io("make a folder"))?;
+        // It stands ready before Bochs starts, so Bochs connects at once.
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+            .map_err(Error::io("listen for Bochs"))?;
+        let serial = listener.local_addr().map_err(Error::io("listen for Bochs"))?;
         for (name, content) in [
             ("disk.img", image),
-            ("bochsrc", self.configuration().as_bytes()),
+            ("bochsrc", self.configuration(serial).as_bytes()),
             ("commands", debugger_commands().as_bytes()),
-            ("serial", b""),
         ] {
             fs::write(folder.path().join(name), content).map_err(Error::io("write Bochs' files"))?;
         }
@@ -137,7 +144,32 @@ error: action=report
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut process = Process::start(&mut command, self.limit, "the package is bsdutils or util-linux")?;
         let terminal = process.child().stdout.take().map(Collected::from_pipe).unwrap_or_default();
-        Ok(BochsMachine { process, terminal, folder })
+        let line = accept(&listener, &mut process)?;
+        let serial = Collected::from_pipe(line.try_clone().map_err(Error::io("read Bochs' serial port"))?);
+        Ok(BochsMachine { process, terminal, line, serial, folder })
+    }
+}
+
+/// Waits for Bochs' serial port.
+fn accept(listener: &TcpListener, process: &mut Process) -> Result<TcpStream, Error> {
+    loop {
+        match listener.accept() {
+            Ok((line, _)) => {
+                line.set_nonblocking(false).map_err(Error::io("read Bochs' serial port"))?;
+                return Ok(line);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(Error::io("listen for Bochs")(error)),
+        }
+        let awaited = "Bochs' serial port".to_owned();
+        if let Some(status) = process.status()? {
+            let said = process.stderr();
+            return Err(Error::Ended { awaited, status, said, log: String::new() });
+        }
+        if process.age() > process.limit() {
+            return Err(Error::TimedOut { awaited, limit: process.limit(), log: String::new() });
+        }
+        sleep(POLL);
     }
 }
 
@@ -145,6 +177,8 @@ error: action=report
 pub struct BochsMachine {
     process: Process,
     terminal: Collected,
+    line: TcpStream,
+    serial: Collected,
     folder: TempDir,
 }
 
@@ -163,6 +197,14 @@ impl BochsMachine {
         }
     }
 
+    /// Sends bytes to the machine's serial port.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if Bochs does not take them.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.line.write_all(bytes).map_err(Error::io("write to Bochs' serial port"))
+    }
+
     /// Bochs' own log: what it says about disks, faults and power.
     ///
     /// # Errors
@@ -179,7 +221,7 @@ impl Emulator for BochsMachine {
     }
 
     fn serial(&mut self) -> Result<Vec<u8>, Error> {
-        fs::read(self.path("serial")).map_err(Error::io("read Bochs' serial log"))
+        Ok(self.serial.bytes())
     }
 
     fn freeze(&mut self) -> Result<Frozen, Error> {

@@ -5,6 +5,7 @@ use std::{thread::sleep, time::Duration, time::Instant};
 use libtest_mimic::Trial;
 use machine::{
     Emulator,
+    bochs::Bochs,
     golden::{BUILT_IN, Golden, image_of, packed, synthetic, tell},
     outcome::EXIT_TOLD,
     qemu::{Qemu, QemuMachine},
@@ -22,6 +23,7 @@ pub fn cases() -> Vec<Trial> {
         case("talk::conversation", conversation),
         case("talk::noise_is_survived", noise),
         case("talk::esc_stops_the_story", esc),
+        case("talk::bochs", bochs),
         case("talk::keys_are_echoed_at_once", echo),
         case("talk::a_line_typed_meanwhile_is_answered", meanwhile),
     ]
@@ -141,6 +143,62 @@ fn conversation() -> Result<(), Trouble> {
     machine.send(b"/reboot\r")?;
     let (status, _) = machine.wait_for_end()?;
     ensure(status.code() == Some(0), || format!("exit status {status} of a reboot"))
+}
+
+/// A short conversation on Bochs, which checks segment limits: stories, one of them stopped, and
+/// commands. The interrupt handlers of keyboard, clock and serial port run meanwhile.
+fn bochs() -> Result<(), Trouble> {
+    let mut now = Settings { steps: 16, ..settings() };
+    let golden = Golden::new(BUILT_IN, &now, Medium::Disk)?;
+    let packed = packed(BUILT_IN)?;
+    let mut machine = Bochs::default().boot(&golden.image)?;
+    machine.wait_for("the prompt", |log| log.ends_with(b"\n> "))?;
+    let mut enter = |line: &str, stop: bool| -> Result<String, Trouble> {
+        let before = machine.serial()?.len();
+        machine.send(format!("{line}\r").as_bytes())?;
+        if stop {
+            machine.wait_for("five tokens", |log| Transcript::parse(&log[before..]).trace.len() > 5)?;
+            machine.send(b"\x1b")?;
+        }
+        let log = machine.wait_for(&format!("an answer to {line:?}"), |log| {
+            log.len() > before + line.len() && log.ends_with(b"\n> ")
+        })?;
+        Ok(String::from_utf8_lossy(&log[before..]).into_owned())
+    };
+    let mut expected = Vec::new();
+    let mut trace = Vec::new();
+    for (i, prompt) in PROMPTS.into_iter().take(5).enumerate() {
+        let commands: &[(&str, &str, &str)] = match i {
+            1 => &[("/temp 0.8", "temperature", "temperature 0.8"), ("/seed 7", "seed", "seed 7")],
+            2 => &[("/engine sector", "engine", "engine sector"), ("/help", "", "/reboot")],
+            3 => &[("/engine int8", "engine", "engine int8"), ("/stats", "", "stories  3")],
+            4 => &[("/steps 0", "steps", "0 steps"), ("/none", "", "no command /none")],
+            _ => &[],
+        };
+        for &(command, key, answer) in commands {
+            let said = enter(command, false)?;
+            ensure(said.contains(answer), || format!("{command} was answered by:\n{said}"))?;
+            if let Some((_, value)) = command.split_once(' ') {
+                now.set(key, value).map_err(|error| Trouble::Wrong(error.to_string()))?;
+            }
+        }
+        prompt.clone_into(&mut now.prompt);
+        let is_stopped = now.steps == 0;
+        let said = enter(prompt, is_stopped)?;
+        ensure(said.contains(", stopped]") == is_stopped, || said.clone())?;
+        let told = Transcript::parse(said.as_bytes()).trace;
+        let mut host = tell(&packed, &now)?.1;
+        if is_stopped {
+            ensure(told.len() < host.len(), || "the story was not stopped".into())?;
+            host.truncate(told.len());
+        }
+        trace.extend(told);
+        expected.extend(host);
+    }
+    ensure(trace == expected, || format!("the machine has {trace:x?}, the host {expected:x?}"))?;
+    machine.send(b"/off\r")?;
+    machine.wait_for_end()?;
+    Ok(())
 }
 
 /// Bytes that mean nothing, and a line that never ends: then it still answers.
