@@ -1,5 +1,5 @@
 //! The command line. Flag letters are llama2.c's.
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, fmt::Display, ops::Not, path::PathBuf, str::FromStr};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -9,6 +9,7 @@ use crate::emulator::qemu::{Accelerator, Machine, Storage};
 #[derive(Debug, Parser)]
 #[command(
     name = "cargo unreal",
+    bin_name = "cargo unreal", // the alias that everybody types, not the program behind it
     about = "A PC that boots straight into a Llama 2 model, in unreal mode",
     after_help = EXIT_CODES,
     max_term_width = 100
@@ -68,28 +69,35 @@ pub enum EngineName {
     Sector,
 }
 
+/// A whole number.
+fn whole<N: FromStr + From<u8> + Not<Output = N> + Display>(text: &str) -> Result<N, String> {
+    text.parse().map_err(|_| format!("it must be a whole number from 0 to {}", !N::from(0)))
+}
+
 /// What story is told, and how.
 #[derive(Args, Debug)]
 pub struct StoryArgs {
-    /// How the story begins
-    #[arg(short = 'i', long, value_name = "TEXT", default_value = "")]
+    /// How the story begins [default: the model begins]
+    #[arg(short = 'i', long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub prompt: String,
-    /// Steps at most: tokens of the prompt and of the story
-    #[arg(short = 'n', long, default_value_t = 256)]
+    /// Steps at most: tokens of the prompt and of the story; 0 for all that the context holds
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 256, value_parser = whole::<u32>)]
+    #[arg(allow_negative_numbers = true)] // so that the error is about the number
     pub steps: u32,
     /// How daring the story is: 0 always takes the likeliest token, 1 samples as the model says
-    #[arg(short = 't', long, value_name = "T", default_value = "0")]
+    #[arg(short = 't', long, value_name = "T", default_value = "0", allow_negative_numbers = true)]
     pub temperature: String,
     /// Samples from the likeliest tokens that together have this probability
-    #[arg(short = 'p', long, value_name = "P", default_value = "0.9")]
+    #[arg(short = 'p', long, value_name = "P", default_value = "0.9", allow_negative_numbers = true)]
     pub topp: String,
     /// The same seed gives the same story
-    #[arg(short = 's', long, default_value_t = 1)]
+    #[arg(short = 's', long, value_name = "N", default_value_t = 1, value_parser = whole::<u64>)]
+    #[arg(allow_negative_numbers = true)]
     pub seed: u64,
     /// The arithmetic
     #[arg(long, value_enum, default_value_t)]
     pub engine: EngineName,
-    /// Processors
+    /// Processors, 1 to 16
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
     pub cpus: u32,
     /// Power the machine off after the story
@@ -132,8 +140,8 @@ pub struct RunArgs {
     /// The kind of PC
     #[arg(long, value_enum, default_value_t)]
     pub machine: Machine,
-    /// The machine's memory
-    #[arg(long, value_name = "MIB", default_value_t = 128)]
+    /// The machine's memory; less than 2 MiB holds no model
+    #[arg(long, value_name = "MIB", default_value_t = 128, value_parser = clap::value_parser!(u32).range(2..))]
     pub memory: u32,
     /// How QEMU runs the machine's code
     #[arg(long, value_enum, default_value_t)]
@@ -141,7 +149,7 @@ pub struct RunArgs {
     /// How the disk is attached
     #[arg(long, value_enum, default_value_t)]
     pub storage: Storage,
-    /// Open QEMU's window with the machine's screen
+    /// Open QEMU's window with the machine's screen and keyboard
     #[arg(long)]
     pub window: bool,
     /// More arguments for QEMU, behind --
@@ -210,7 +218,7 @@ pub struct SynthArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
     /// The same seed gives the same weights
-    #[arg(short = 's', long, default_value_t = 1)]
+    #[arg(short = 's', long, value_name = "N", default_value_t = 1, value_parser = whole::<u64>)]
     pub seed: u64,
 }
 
@@ -255,6 +263,16 @@ mod tests {
     #[test]
     fn the_definitions_agree_with_each_other() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_number_that_is_none_is_told_so() {
+        for (option, most) in [("-n", "4294967295"), ("-s", "18446744073709551615")] {
+            for value in ["-1", "x", "99999999999999999999"] {
+                let error = Cli::try_parse_from(["unreal", "run", option, value]).unwrap_err().to_string();
+                assert!(error.contains(&format!("it must be a whole number from 0 to {most}")), "{error}");
+            }
+        }
     }
 
     #[test]

@@ -191,6 +191,21 @@ fn options_reach_qemus_command_line() {
 }
 
 #[test]
+fn a_window_needs_a_qemu_that_has_one() {
+    let unreal = Unreal::new();
+    for (displays, opens) in [("none\ngtk", true), ("none\ncurses", false)] {
+        unreal.fake_qemu(&format!("[ \"$2\" = help ] && printf '{displays}\n' || echo \"$@\"; exit 33"));
+        let output = unreal.run(&["run", "bedtime260K", "--accel", "tcg", "--window"]);
+        let line = String::from_utf8(output.stdout).unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(if opens { 0 } else { 1 }), "{stderr}");
+        assert_eq!(line.contains("-serial"), opens, "{line}");
+        assert_eq!(stderr.contains("the package qemu-system-gui brings it"), !opens, "{stderr}");
+        assert!(!line.contains("-display none"), "{line}");
+    }
+}
+
+#[test]
 fn no_emulator_is_left_behind_however_it_ends() {
     for signal in [Signal::TERM, Signal::INT, Signal::HUP, Signal::KILL] {
         if signal == Signal::KILL && !cfg!(target_os = "linux") {

@@ -71,7 +71,7 @@ fn describe_model(header: &PackedHeader) {
     describe_shape(&header.shape);
     let memory = header.memory(header.shape.seq_len);
     println!(
-        "  memory       weights {}, key/value cache {}, activations {}, text {}",
+        "  memory       weights {}, key/value cache {}, activations {}, encoder and sampler {}",
         Bytes(memory.weights),
         Bytes(memory.kv_cache),
         Bytes(memory.activations),

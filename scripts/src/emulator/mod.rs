@@ -57,6 +57,12 @@ pub enum EmulatorError {
         /// The option.
         option: &'static str,
     },
+    /// A window was asked for, and QEMU was installed without any.
+    #[error(
+        "this QEMU opens no window; the package qemu-system-gui brings it, or leave --window out: \
+         the story is also on this terminal"
+    )]
+    NoWindow,
     /// A signal handler could not be set.
     #[error("Ctrl-C cannot be caught here: {0}")]
     Signals(#[from] ctrlc::Error),

@@ -99,9 +99,13 @@ impl Qemu {
     /// never written to.
     ///
     /// # Errors
-    /// Where QEMU is not installed.
+    /// Where QEMU is not installed, or not with what is needed.
     pub fn command(&self, image: &Path) -> Result<Command, EmulatorError> {
-        let mut command = Command::new(find("qemu-system-x86_64", "qemu-system-x86")?);
+        let program = find("qemu-system-x86_64", "qemu-system-x86")?;
+        if self.window && !opens_windows(&program)? {
+            return Err(EmulatorError::NoWindow);
+        }
+        let mut command = Command::new(program);
         command.args(["-machine", self.machine.name(), "-accel", self.accelerator.name()]);
         command.args(["-m", &self.memory_mib.to_string(), "-smp", &self.cpus.to_string()]);
         let drive = |interface| drive(image, interface);
@@ -162,6 +166,15 @@ impl Qemu {
         };
         captured().map_err(|cause| failed(image, cause))
     }
+}
+
+/// Whether this QEMU can open a window. Without any it would serve its screen on a network port.
+fn opens_windows(program: &Path) -> Result<bool, EmulatorError> {
+    let asked = Command::new(program).args(["-display", "help"]).stdin(Stdio::null()).output();
+    let asked =
+        asked.map_err(|cause| EmulatorError::Start { program: program.display().to_string(), cause })?;
+    let list = String::from_utf8_lossy(&asked.stdout);
+    Ok(list.lines().any(|display| matches!(display.trim(), "gtk" | "sdl" | "cocoa")))
 }
 
 /// A boot that nobody watched.
