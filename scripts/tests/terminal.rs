@@ -33,20 +33,21 @@ const PATIENCE: Duration = Duration::from_secs(60);
 type Test = Result<(), String>;
 
 fn main() {
-    let has_qemu = which::which("qemu-system-x86_64").is_ok();
-    let real = move |name: &str, test: fn() -> Test| {
+    let real = |name: &str, emulator: &'static str, test: fn() -> Test| {
         Trial::ignorable_test(name, move || {
-            if has_qemu {
+            if which::which(emulator).is_ok() {
                 test().map(|()| Completion::Completed).map_err(Failed::from)
             } else {
-                Ok(Completion::ignored_with("qemu-system-x86_64 is not in PATH"))
+                Ok(Completion::ignored_with(format!("{emulator} is not in PATH")))
             }
         })
     };
+    let qemu = "qemu-system-x86_64";
     let tests = vec![
-        real("every_key_reaches_the_machine", every_key_reaches_the_machine),
-        real("ctrl_a_x_leaves_while_a_story_runs", ctrl_a_x_leaves_while_a_story_runs),
-        real("the_terminal_is_sane_however_it_ends", the_terminal_is_sane_however_it_ends),
+        real("every_key_reaches_the_machine", qemu, every_key_reaches_the_machine),
+        real("ctrl_a_x_leaves_while_a_story_runs", qemu, ctrl_a_x_leaves_while_a_story_runs),
+        real("bochs_hears_every_key", "bochs", bochs_hears_every_key),
+        real("the_terminal_is_sane_however_it_ends", qemu, the_terminal_is_sane_however_it_ends),
         Trial::test("a_story_that_ends_by_itself_leaves_ctrl_c_to_the_terminal", || Ok(with_exit()?)),
     ];
     libtest_mimic::run(&Arguments::from_args(), tests).exit();
@@ -233,6 +234,20 @@ fn every_key_reaches_the_machine() -> Test {
 fn ctrl_a_x_leaves_while_a_story_runs() -> Test {
     let mut session = Session::start(&RUN, None)?;
     session.wait("a story", |shown| shown.contains("checksum right\n\n"))?;
+    session.type_keys("\x01x")?;
+    session.ended(0)
+}
+
+fn bochs_hears_every_key() -> Test {
+    let run = [&RUN[..2], &["-n", "0", "--interactive", "--emulator", "bochs"]].concat();
+    let mut session = Session::start(&run, None)?;
+    session.wait("the prompt", at_prompt)?;
+    session.type_keys("Once\r")?;
+    session.wait("a story", |shown| shown.contains("\n> Once\nOnce upon"))?;
+    session.type_keys("/sed\x1b[De\r\x03")?;
+    session.wait("an answer", |shown| {
+        shown.contains(", stopped]") && shown.contains("seed 1,") && at_prompt(shown)
+    })?;
     session.type_keys("\x01x")?;
     session.ended(0)
 }

@@ -7,8 +7,9 @@ use crate::{
     emulator::{
         EmulatorError, Outcome,
         bochs::Bochs,
+        keys::Keys,
         kvm_probe,
-        qemu::{Accelerator, Keys, Qemu, Storage},
+        qemu::{Accelerator, Qemu, Storage},
         terminal,
     },
     image::Medium,
@@ -20,15 +21,17 @@ pub fn run(args: &RunArgs) -> Result<Outcome, CommandError> {
     let image = folder.path().join("disk.img");
     let medium = if args.storage == Storage::Floppy { Medium::Floppy } else { Medium::Disk };
     write_image(&args.model, &args.story, medium, &image)?;
+    // A story that ends by itself needs no keys, and Ctrl-C then ends it as it ends any program.
+    let keys = if terminal::is_attended() && !args.story.exit { Keys::Raw } else { Keys::Cooked };
     let outcome = match args.emulator {
         EmulatorName::Qemu => {
-            let qemu = qemu(args);
-            say_how_to_leave(args, qemu.keys);
+            let qemu = qemu(args, keys);
+            say_how_to_leave(args, keys);
             qemu.run(&image)?
         }
         EmulatorName::Bochs => {
-            let bochs = bochs(args)?;
-            say_how_to_leave(args, Keys::Cooked);
+            let bochs = bochs(args, keys)?;
+            say_how_to_leave(args, keys);
             bochs.run(&image)?
         }
     };
@@ -56,9 +59,7 @@ fn say_how_to_leave(args: &RunArgs, keys: Keys) {
     }
 }
 
-fn qemu(args: &RunArgs) -> Qemu {
-    // A story that ends by itself needs no keys, and Ctrl-C then ends it as it ends any program.
-    let keys = if terminal::is_attended() && !args.story.exit { Keys::Raw } else { Keys::Cooked };
+fn qemu(args: &RunArgs, keys: Keys) -> Qemu {
     Qemu {
         machine: args.machine,
         accelerator: match args.accel {
@@ -76,7 +77,7 @@ fn qemu(args: &RunArgs) -> Qemu {
 }
 
 /// Bochs is one kind of PC: what chooses another is refused rather than left out in silence.
-fn bochs(args: &RunArgs) -> Result<Bochs, EmulatorError> {
+fn bochs(args: &RunArgs, keys: Keys) -> Result<Bochs, EmulatorError> {
     let unsupported = [
         (args.window, "--window"),
         (args.accel != Accelerator::Auto, "--accel"),
@@ -86,5 +87,5 @@ fn bochs(args: &RunArgs) -> Result<Bochs, EmulatorError> {
     if let Some((_, option)) = unsupported.into_iter().find(|(given, _)| *given) {
         return Err(EmulatorError::Unsupported { option });
     }
-    Ok(Bochs { memory_mib: args.memory, cpus: args.story.cpus })
+    Ok(Bochs { memory_mib: args.memory, cpus: args.story.cpus, keys })
 }

@@ -13,7 +13,8 @@ use crate::{
     embedded,
     emulator::{
         EmulatorError, Outcome,
-        qemu::{Accelerator, Captured, Keys, Machine, Qemu, Storage},
+        keys::Keys,
+        qemu::{Accelerator, Captured, Machine, Qemu, Storage},
     },
     image::{self, ImageError, Medium},
 };

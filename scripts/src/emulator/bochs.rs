@@ -1,10 +1,10 @@
 //! Bochs: slow, but it checks what real mode on hardware checks, segment limits above all.
 //!
 //! Headless it draws its text screen on a terminal, which `script` provides and nobody looks at.
-//! Its serial port goes to a file that is copied to stdout as it grows.
+//! Its serial port is a connection to this program.
 use std::{
-    fs::{self, File},
-    io::{self, Read, Write},
+    fs,
+    net::SocketAddr,
     path::Path,
     process::{Command, Stdio},
 };
@@ -13,10 +13,9 @@ use super::{
     EmulatorError, Outcome,
     child::{End, Guarded},
     find,
+    keys::Keys,
+    serial_line::SerialLine,
 };
-
-/// The machine's own error sentences begin like this, on a line of their own.
-const ERROR_PREFIX: &[u8] = b"unreallm: ";
 
 /// A PC to be.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +24,8 @@ pub struct Bochs {
     pub memory_mib: u32,
     /// Processors.
     pub cpus: u32,
+    /// What becomes of the keys on this terminal.
+    pub keys: Keys,
 }
 
 impl Bochs {
@@ -42,22 +43,23 @@ impl Bochs {
             tempfile::tempdir().map_err(|cause| EmulatorError::File { path: std::env::temp_dir(), cause })?;
         let folder = folder.path();
         let failed = |cause| EmulatorError::File { path: folder.into(), cause };
-        fs::write(folder.join("bochsrc"), self.configuration(&image)).map_err(failed)?;
+        let mut serial = SerialLine::new(self.keys).map_err(failed)?;
+        let address = serial.address().map_err(failed)?;
+        fs::write(folder.join("bochsrc"), self.configuration(&image, address)).map_err(failed)?;
         // Debian's Bochs starts in its debugger; this tells it to go on.
         fs::write(folder.join("commands"), "c\n").map_err(failed)?;
-        let serial = File::create(folder.join("serial")).and_then(|_| File::open(folder.join("serial")));
-        let mut serial = Tail { file: serial.map_err(failed)?, line: Vec::new(), error_seen: false };
 
         let mut command = Command::new(script);
         command.args(["-qec", &format!("'{}' -q -f bochsrc -rc commands", bochs.display()), "/dev/null"]);
         command.current_dir(folder).env("TERM", "xterm");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = Guarded::spawn(&mut command, true)?;
-        let end = child.wait(None, || serial.copy()).map_err(failed)?;
+        self.keys.set().map_err(failed)?; // the child's end puts the terminal right
+        let end = child.wait(None, || serial.carry()).map_err(failed)?;
         Ok(match end {
             End::Interrupted => Outcome::Closed,
             End::TimedOut => Outcome::TimedOut,
-            End::Exited(_) if serial.error_seen => Outcome::Refused,
+            End::Exited(_) if serial.error_seen() => Outcome::Refused,
             // Bochs ends with 1 when the machine asks it to power off.
             End::Exited(status) if matches!(status.code(), Some(0 | 1)) => Outcome::Told,
             End::Exited(status) => Outcome::Died(status.code()),
@@ -65,8 +67,8 @@ impl Bochs {
     }
 
     /// The configuration file. Paths may have spaces, which Bochs takes in quotes.
-    fn configuration(&self, image: &Path) -> String {
-        let Self { memory_mib, cpus } = self;
+    fn configuration(&self, image: &Path, serial: SocketAddr) -> String {
+        let Self { memory_mib, cpus, .. } = self;
         let image = image.display();
         format!(
             "megs: {memory_mib}\n\
@@ -75,7 +77,7 @@ impl Bochs {
              vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest\n\
              ata0-master: type=disk, path=\"{image}\", mode=volatile\n\
              boot: disk\n\
-             com1: enabled=1, mode=file, dev=serial\n\
+             com1: enabled=1, mode=socket-client, dev={serial}\n\
              display_library: term\n\
              log: bochs.log\n\
              panic: action=fatal\n\
@@ -83,35 +85,5 @@ impl Bochs {
              clock: sync=none, time0=local\n\
              speaker: enabled=0\n"
         )
-    }
-}
-
-/// A growing file, copied to stdout.
-struct Tail {
-    file: File,
-    /// What of the current line has come.
-    line: Vec<u8>,
-    error_seen: bool,
-}
-
-impl Tail {
-    /// Copies what is new.
-    fn copy(&mut self) -> io::Result<()> {
-        let mut new = Vec::new();
-        self.file.read_to_end(&mut new)?;
-        if new.is_empty() {
-            return Ok(());
-        }
-        for &byte in &new {
-            if byte == b'\n' || byte == b'\r' {
-                self.line.clear();
-            } else {
-                self.line.push(byte);
-                self.error_seen |= self.line == ERROR_PREFIX;
-            }
-        }
-        let mut out = io::stdout().lock();
-        out.write_all(&new)?;
-        out.flush()
     }
 }

@@ -1,6 +1,7 @@
 //! A child process that never outlives this program, and leaves the terminal as it was.
 use std::{
     io,
+    ops::ControlFlow,
     os::unix::process::CommandExt,
     process::{Child, ChildStderr, ChildStdout, Command, ExitStatus},
     sync::{
@@ -74,16 +75,17 @@ impl Guarded {
         self.child.stderr.take()
     }
 
-    /// Waits for the end, calling `meanwhile` often. Past `deadline` the child is ended.
+    /// Waits for the end, calling `meanwhile` often. Past `deadline`, or where `meanwhile` breaks off, the
+    /// child is ended.
     pub fn wait(
         &mut self,
         deadline: Option<Instant>,
-        mut meanwhile: impl FnMut() -> io::Result<()>,
+        mut meanwhile: impl FnMut() -> io::Result<ControlFlow<()>>,
     ) -> io::Result<End> {
         loop {
-            meanwhile()?;
+            let flow = meanwhile()?;
             if let Some(status) = self.child.try_wait()? {
-                meanwhile()?;
+                let _ = meanwhile()?; // it may have left something
                 if status.code().is_none() {
                     // Ctrl-C goes to both: where it ended the child first, it is on its way to us.
                     sleep(POLL);
@@ -91,7 +93,7 @@ impl Guarded {
                 let interrupted = self.interrupted.load(Ordering::Relaxed);
                 return Ok(if interrupted { End::Interrupted } else { End::Exited(status) });
             }
-            if self.interrupted.load(Ordering::Relaxed) {
+            if flow.is_break() || self.interrupted.load(Ordering::Relaxed) {
                 self.end()?;
                 return Ok(End::Interrupted);
             }

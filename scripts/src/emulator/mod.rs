@@ -1,8 +1,10 @@
 //! Boots an image in an emulator, with its serial port on this terminal.
 pub mod bochs;
 mod child;
+pub mod keys;
 pub mod kvm_probe;
 pub mod qemu;
+mod serial_line;
 pub mod terminal;
 
 use std::{io, path::PathBuf};

@@ -2,6 +2,7 @@
 use std::{
     ffi::OsString,
     io::{self, Read},
+    ops::ControlFlow,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread::{self, JoinHandle},
@@ -12,6 +13,7 @@ use super::{
     EmulatorError, Outcome,
     child::{End, Guarded},
     find,
+    keys::Keys,
 };
 
 /// The port of QEMU's debug exit device: a byte `v` written there ends QEMU with exit code
@@ -58,16 +60,6 @@ pub enum Storage {
     Usb,
     /// a floppy disk (for an image made with --floppy)
     Floppy,
-}
-
-/// What becomes of the keys on this terminal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keys {
-    /// Each goes to the machine's serial port as it is, Ctrl-C too; only Ctrl-A is QEMU's: with x it
-    /// ends QEMU, as under `-nographic`.
-    Raw,
-    /// The terminal takes Ctrl-C and the like for itself, and the machine gets the rest.
-    Cooked,
 }
 
 /// A PC to be.
@@ -145,7 +137,7 @@ impl Qemu {
     /// Where QEMU is missing or does not start.
     pub fn run(&self, image: &Path) -> Result<Outcome, EmulatorError> {
         let mut child = Guarded::spawn(&mut self.command(image)?, false)?;
-        child.wait(None, || Ok(())).map(outcome).map_err(|cause| failed(image, cause))
+        child.wait(None, || Ok(ControlFlow::Continue(()))).map(outcome).map_err(|cause| failed(image, cause))
     }
 
     /// Boots `image` with nobody at the terminal, for at most `patience`.
@@ -158,7 +150,7 @@ impl Qemu {
         let mut child = Guarded::spawn(&mut command, false)?;
         let serial = read_all(child.take_stdout().expect("stdout was piped just above"));
         let messages = read_all(child.take_stderr().expect("stderr was piped just above"));
-        let end = child.wait(Some(Instant::now() + patience), || Ok(()));
+        let end = child.wait(Some(Instant::now() + patience), || Ok(ControlFlow::Continue(())));
         let captured = || {
             let outcome = outcome(end?);
             let [serial, messages] = [serial, messages].map(|reader| reader.join().expect("no panic"));
