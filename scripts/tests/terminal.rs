@@ -233,7 +233,7 @@ fn every_key_reaches_the_machine() -> Test {
 
 fn ctrl_a_x_leaves_while_a_story_runs() -> Test {
     let mut session = Session::start(&RUN, None)?;
-    session.wait("a story", |shown| shown.contains("checksum right\n\n"))?;
+    session.wait("a story", |shown| shown.contains(" cache\n\n"))?;
     session.type_keys("\x01x")?;
     session.ended(0)
 }
