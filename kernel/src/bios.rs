@@ -92,8 +92,8 @@ global_asm!(
     "pushl 8(%esi)",   // ebp
     "pushl 4(%esi)",   // esi
     "pushl 0(%esi)",   // edi
+    "cli", // an interrupt after this would lose ES
     "movw 32(%esi), %es",
-    "cli",
     "popal",
     "lretw",
     "2:",

@@ -1,16 +1,20 @@
-//! What happens when the CPU faults: a sentence with CS:IP instead of a silent hang in the BIOS.
+//! What happens when the CPU faults: a sentence with CS:IP instead of a silent hang in the BIOS. And
+//! what happens when the clock ticks or a key is pressed: the BIOS's handlers may go through protected
+//! mode and leave segment limits of their own, so unreal mode is entered again after each.
 //!
 //! Vectors 0Ch and 0Dh are shared: the BIOS's interrupt controller delivers IRQ 4 and IRQ 5 there
 //! too. Its in-service register tells them apart. Sources: Intel SDM vol. 3A, 6.15 and 21.1; Intel
 //! 8259A data sheet.
 use crate::{console, far, power, println, unreal};
-use core::arch::global_asm;
+use core::arch::{asm, global_asm};
 
-/// The vectors with a handler of ours, and the IRQ line that shares each.
+/// The vectors with a handler of ours, and the IRQ line that shares or is each.
 const DIVIDE: u32 = 0x00;
 const INVALID_OPCODE: u32 = 0x06;
 const STACK_FAULT: u32 = 0x0C;
 const GENERAL_PROTECTION: u32 = 0x0D;
+const CLOCK: u32 = 0x08;
+const KEYBOARD: u32 = 0x09;
 const IRQ4: u8 = 1 << 4;
 const IRQ5: u8 = 1 << 5;
 /// The first interrupt controller's command port.
@@ -20,11 +24,10 @@ const READ_IN_SERVICE: u8 = 0x0B;
 const READ_REQUESTS: u8 = 0x0A;
 
 /// The BIOS's handlers: offset and segment, as the vector table held them, in the order of
-/// [`VECTORS`]. IRQ 4 and 5 go on to the last two;
-/// IRQ 4 gets a handler of ours there.
+/// [`VECTORS`]. The last four are called by ours; IRQ 4 gets another handler of ours there.
 #[unsafe(no_mangle)]
 static mut OLD_HANDLERS: [u32; VECTORS.len()] = [0; VECTORS.len()];
-const VECTORS: [u32; 4] = [DIVIDE, INVALID_OPCODE, STACK_FAULT, GENERAL_PROTECTION];
+const VECTORS: [u32; 6] = [DIVIDE, INVALID_OPCODE, STACK_FAULT, GENERAL_PROTECTION, CLOCK, KEYBOARD];
 
 // IN: an interrupt frame (IP, CS, FLAGS) on whatever stack was in use; DS unknown. If the IRQ is in
 // service: goes on to its handler, all registers as they were. Otherwise: an exception, which
@@ -61,6 +64,34 @@ global_asm!(
     "movw $\\vector, %ax",
     "jmp exception",
     ".endm",
+    // IN: an interrupt frame, interrupts off, IRQ 0 or 1 in service. Calls the BIOS's handler. Where
+    // our code was interrupted, whose segments are all 0, it goes on in unreal mode; a BIOS call
+    // keeps its segments, and unreal mode is entered after it.
+    "clock_tick:",
+    "pushw ${old} + 16",
+    "jmp 3f",
+    "key_press:",
+    "pushw ${old} + 20",
+    "3:",
+    "pushw %bp",
+    "movw %sp, %bp",
+    "pushw %ds",
+    "pushw %bx",
+    "xorw %bx, %bx",
+    "movw %bx, %ds",
+    "movw 2(%bp), %bx",
+    "pushfw",
+    "lcallw *(%bx)",
+    "popw %bx",
+    "popw %ds",
+    "cmpw ${cs}, 6(%bp)",
+    "jne 4f",
+    "movzwl %sp, %esp",
+    "calll {enter_again}",
+    "4:",
+    "popw %bp",
+    "addw $2, %sp",
+    "iretw",
     "divide_error:",
     "movw ${divide}, %ax",
     "jmp exception",
@@ -94,8 +125,10 @@ global_asm!(
     opcode = const INVALID_OPCODE,
     stack = const STACK_FAULT,
     protection = const GENERAL_PROTECTION,
+    cs = const stage1::low_memory::PROGRAM_CS,
     old = sym OLD_HANDLERS,
     enter = sym unreal::enter,
+    enter_again = sym unreal::enter_at_boot,
     report = sym report,
     options(att_syntax),
 );
@@ -105,6 +138,8 @@ unsafe extern "C" {
     fn invalid_opcode();
     fn stack_fault();
     fn general_protection();
+    fn clock_tick();
+    fn key_press();
 }
 
 /// Makes `handler` the one of IRQ 4. It gets an interrupt frame, and returns by IRET.
@@ -122,34 +157,42 @@ fn entry(vector: u32) -> *mut u32 {
 /// The BIOS's handlers that [`install`] replaced, in the order of [`VECTORS`].
 pub struct Replaced([u32; VECTORS.len()]);
 
-/// Puts our handlers into the interrupt vector table. The BIOS's must be kept ([`Replaced::keep`])
-/// before interrupts are on; until then no static has changed.
+/// Puts our handlers of exceptions into the interrupt vector table. The BIOS's must be kept
+/// ([`Replaced::keep`]) before interrupts are on; until then no static has changed.
 #[must_use]
 pub fn install() -> Replaced {
-    let mut replaced = [0; VECTORS.len()];
-    let handlers: [unsafe extern "C" fn(); VECTORS.len()] =
-        [divide_error, invalid_opcode, stack_fault, general_protection];
-    for (i, (vector, handler)) in VECTORS.into_iter().zip(handlers).enumerate() {
-        let segment = u32::from(stage1::low_memory::PROGRAM_CS);
-        // SAFETY: the vector table's entries; a function's address is its offset in our code segment.
-        unsafe {
-            replaced[i] = entry(vector).read_volatile();
-            entry(vector).write_volatile(segment << 16 | handler as usize as u32);
-        }
-    }
-    Replaced(replaced)
+    let replaced = Replaced(VECTORS.map(|vector| {
+        // SAFETY: the vector table's entries may be read.
+        unsafe { entry(vector).read_volatile() }
+    }));
+    set_handlers(&VECTORS[..4], &[divide_error, invalid_opcode, stack_fault, general_protection]);
+    replaced
 }
 
 impl Replaced {
-    /// Keeps the BIOS's handlers where IRQ 4 and 5 and [`uninstall`] find them.
+    /// Keeps the BIOS's handlers where ours and [`uninstall`] find them. From then on those of clock
+    /// and keyboard are called by ours.
     pub fn keep(self) {
         // SAFETY: interrupts are off, so nothing else looks at it.
         unsafe { OLD_HANDLERS = self.0 };
+        set_handlers(&VECTORS[4..], &[clock_tick, key_press]);
     }
 }
 
-/// Puts the BIOS's handlers back, for a program whose code makes room for another's.
+/// Sets vectors to functions of ours, which are handlers.
+fn set_handlers(vectors: &[u32], handlers: &[unsafe extern "C" fn()]) {
+    let segment = u32::from(stage1::low_memory::PROGRAM_CS);
+    for (&vector, &handler) in vectors.iter().zip(handlers) {
+        // SAFETY: the vector table's entries; a function's address is its offset in our code segment.
+        unsafe { entry(vector).write_volatile(segment << 16 | handler as usize as u32) };
+    }
+}
+
+/// Puts the BIOS's handlers back, for a program whose code makes room for another's. Interrupts are
+/// off from here on.
 pub fn uninstall() {
+    // SAFETY: nothing waits for an interrupt before the next program has its handlers.
+    unsafe { asm!("cli", options(nomem, nostack)) };
     for (i, vector) in VECTORS.into_iter().enumerate() {
         // SAFETY: [`Replaced::keep`] saved them.
         unsafe { entry(vector).write_volatile(OLD_HANDLERS[i]) };

@@ -1,7 +1,7 @@
 //! Unreal mode: real mode whose data segments reach 4 GB ([`stage1::descriptors`]).
 //!
-//! Entered at boot and again after every BIOS call, since a BIOS may load segments of its own
-//! limits. CR0.PE is 1 only inside [`enter`], with interrupts off.
+//! Entered at boot and again after every BIOS call, also those that the clock and the keyboard make
+//! ([`crate::exceptions`]), since a BIOS may load segments of its own limits. CR0.PE is 1 only inside [`enter`], with interrupts off.
 use core::arch::{asm, global_asm};
 use stage1::descriptors::{self, CODE_SELECTOR, DATA_SELECTOR, TablePointer};
 use stage1::low_memory::{PROGRAM_CODE, PROGRAM_CS};

@@ -19,6 +19,8 @@ pub struct Faults {
     pub no_extensions: bool,
     /// After each call of INT 10h, 13h, 15h or 16h, all data segments have 64 KB limits.
     pub reset_limits: bool,
+    /// After each tick of the clock and each key (IRQ 0 and 1), all data segments have 64 KB limits.
+    pub irqs_reset_limits: bool,
     /// A20 is closed when the boot sector starts.
     pub close_a20: bool,
     /// Extended reads of one sector fail.
@@ -90,6 +92,7 @@ impl Faults {
     fn settings(&self) -> Vec<u8> {
         const ALWAYS: u8 = 0xFF;
         let mut bytes = vec![self.no_extensions.into(), self.reset_limits.into(), self.close_a20.into()];
+        bytes.push(self.irqs_reset_limits.into());
         let bad = self.bad_sector.unwrap_or(BadSector { lba: 0, times: Some(0), status: 0 });
         bytes.push(bad.times.unwrap_or(ALWAYS));
         bytes.push(bad.status);
@@ -164,11 +167,14 @@ global_asm!(
     "no_extensions: .byte 0",
     "reset_limits: .byte 0",
     "close_a20: .byte 0",
+    "irqs_reset_limits: .byte 0",
     "bad_times: .byte 0",
     "bad_status: .byte 0",
     "map_count: .byte 0",
     "bad_lba: .long 0",
     "map: .space {map_bytes}",
+    "old08: .long 0",
+    "old09: .long 0",
     "old10: .long 0",
     "old13: .long 0",
     "old15: .long 0",
@@ -185,7 +191,11 @@ global_asm!(
     "movl %eax, %cs:(old\\vector - nasty_bios)",
     "movl $(0x70000000 + new\\vector - nasty_bios), 0x\\vector * 4", // segment 0x7000, offset
     ".endm",
-    "hook 10",
+    "cmpb $0, %cs:(irqs_reset_limits - nasty_bios)",
+    "je 7f",
+    "hook 08",
+    "hook 09",
+    "7: hook 10",
     "hook 13",
     "hook 15",
     "hook 16",
@@ -212,6 +222,15 @@ global_asm!(
     "sti",
     "lretw $2",
     ".endm",
+    // The clock and the keyboard.
+    "new08: pushfw",
+    "lcallw *%cs:(old08 - nasty_bios)",
+    "callw set_64k_limits_now",
+    "iretw",
+    "new09: pushfw",
+    "lcallw *%cs:(old09 - nasty_bios)",
+    "callw set_64k_limits_now",
+    "iretw",
     "new10: pushfw",
     "lcallw *%cs:(old10 - nasty_bios)",
     "finish",
@@ -293,6 +312,7 @@ global_asm!(
     "jne 5f",
     "retw",
     "5: cli",
+    "set_64k_limits_now:", // interrupts are off
     "pushl %eax",
     "pushw %ds",
     "pushw %es",
@@ -357,7 +377,7 @@ mod tests {
         let Ok(floppy) = faults.floppy() else { return };
         assert_eq!(floppy.len(), FLOPPY);
         let settings = &floppy[SECTOR + SETTINGS..];
-        assert_eq!(settings[..10], [1, 0, 0, 0xFF, 0x10, 1, 0x34, 0x12, 0, 0]);
-        assert_eq!(settings[10..30], [0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0, 1, 0, 0, 0]);
+        assert_eq!(settings[..11], [1, 0, 0, 0, 0xFF, 0x10, 1, 0x34, 0x12, 0, 0]);
+        assert_eq!(settings[11..31], [0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0, 1, 0, 0, 0]);
     }
 }

@@ -23,7 +23,13 @@ pub fn cases() -> Vec<Trial> {
     vec![
         case("unreal::qemu_cr0_20_times", || samples(20)),
         case("unreal::bochs_mid_story", mid_story),
-        case("unreal::bochs_bios_that_resets_limits", nasty_bios),
+        case("unreal::bochs_bios_that_resets_limits", || {
+            nasty_bios(16, Faults { reset_limits: true, ..Faults::default() })
+        }),
+        // Long enough for many ticks.
+        case("unreal::bochs_clock_that_resets_limits", || {
+            nasty_bios(256, Faults { irqs_reset_limits: true, ..Faults::default() })
+        }),
         case("unreal::bochs_faults_without_unreal_mode", || {
             let golden = without_unreal_mode()?;
             match judge(&mut Bochs::default().boot(&golden.image)?, &golden.trace)? {
@@ -79,11 +85,10 @@ fn mid_story() -> Result<(), Trouble> {
     ensure(!registers.protected() && registers.ds_limit == u32::MAX, || format!("{registers:x?}"))
 }
 
-/// The BIOS sets the limits to 64 KB in every call; the kernel must set them again.
-fn nasty_bios() -> Result<(), Trouble> {
-    let golden = Golden::new(BUILT_IN, &traced(16), Medium::Disk)?;
-    let faults = Some(Faults { reset_limits: true, ..Faults::default() });
-    let (_, log) = Bochs { faults, ..Bochs::default() }.boot(&golden.image)?.wait_for_end()?;
+/// The BIOS sets the limits to 64 KB; the kernel must set them again.
+fn nasty_bios(tokens: u32, faults: Faults) -> Result<(), Trouble> {
+    let golden = Golden::new(BUILT_IN, &traced(tokens), Medium::Disk)?;
+    let (_, log) = Bochs { faults: Some(faults), ..Bochs::default() }.boot(&golden.image)?.wait_for_end()?;
     let transcript = Transcript::parse(&log);
     ensure(transcript.trace == golden.trace, || transcript.text)
 }
