@@ -49,10 +49,7 @@ pub struct Name {
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let letters = self.bytes[..self.len].iter().map(|&byte| char::from(byte));
-        letters.skip_while(|&letter| letter == ' ').try_for_each(|letter| match letter {
-            '\0' => Ok(()), // a short brand string is filled up with these
-            letter => f.write_char(letter),
-        })
+        letters.skip_while(|&letter| letter == ' ').try_for_each(|letter| f.write_char(letter))
     }
 }
 
@@ -95,6 +92,10 @@ impl Cpu {
             }
         } else {
             append(&[vendor.ebx, vendor.edx, vendor.ecx]);
+        }
+        // A short brand string is filled up: by Intel with zeros, by AMD with blanks in front of a zero.
+        while name.len > 0 && matches!(name.bytes[name.len - 1], b' ' | 0) {
+            name.len -= 1;
         }
         Self { name, features }
     }

@@ -248,6 +248,9 @@ fn bochs_hears_every_key() -> Test {
     session.wait("an answer", |shown| {
         shown.contains(", stopped]") && shown.contains("seed 1,") && at_prompt(shown)
     })?;
+    session.type_keys("/reboot\r")?;
+    session
+        .wait("a second boot", |shown| shown.matches("checksum right").count() == 2 && at_prompt(shown))?;
     session.type_keys("\x01x")?;
     session.ended(0)
 }

@@ -17,6 +17,10 @@ use super::{
     serial_line::SerialLine,
 };
 
+/// A processor without Intel's VMX: with it Bochs' own BIOS fails when the machine starts anew, as it
+/// writes a register that it has locked (IA32_FEATURE_CONTROL).
+const CPU: &str = "ryzen";
+
 /// A PC to be.
 #[derive(Clone, Copy, Debug)]
 pub struct Bochs {
@@ -72,7 +76,7 @@ impl Bochs {
         let image = image.display();
         format!(
             "megs: {memory_mib}\n\
-             cpu: model=corei7_haswell_4770, count={cpus}, ips=200000000, reset_on_triple_fault=0\n\
+             cpu: model={CPU}, count={cpus}, ips=200000000, reset_on_triple_fault=0\n\
              romimage: file=/usr/share/bochs/BIOS-bochs-latest\n\
              vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest\n\
              ata0-master: type=disk, path=\"{image}\", mode=volatile\n\
