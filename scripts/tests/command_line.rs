@@ -178,6 +178,26 @@ fn qemus_exit_code_becomes_ours() {
 }
 
 #[test]
+fn how_bochs_ended_is_read_from_its_log() {
+    if which::which("script").is_err() {
+        return; // Bochs needs its terminal, too
+    }
+    let unreal = Unreal::new();
+    unreal.fake_qemu("");
+    for (panic, ours) in [("Shutdown port: shutdown requested", 0), ("exception(): 3rd exception", 4)] {
+        let path = unreal.file(
+            "bin/bochs",
+            format!("#!/bin/sh\necho '0p>>PANIC<< {panic}' > bochs.log; exit 1\n").as_bytes(),
+        );
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        let output = unreal.run(&["run", "bedtime260K", "--exit", "--emulator", "bochs"]);
+        assert_eq!(output.status.code(), Some(ours), "{output:?}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(stderr.contains(panic), ours != 0, "{stderr}");
+    }
+}
+
+#[test]
 fn options_reach_qemus_command_line() {
     let unreal = Unreal::new();
     unreal.fake_qemu("echo \"$@\"; exit 33");

@@ -17,6 +17,10 @@ use super::{
     serial_line::SerialLine,
 };
 
+/// How Bochs' log marks what ends it, which has exit code 1 also where the machine asked for it.
+const PANIC: &str = ">>PANIC<<";
+/// What it says where the machine asked to be switched off. Source: Bochs, iodev/unmapped.cc.
+const SHUTDOWN: &str = "shutdown requested";
 /// A processor without Intel's VMX: with it Bochs' own BIOS fails when the machine starts anew, as it
 /// writes a register that it has locked (IA32_FEATURE_CONTROL).
 const CPU: &str = "ryzen";
@@ -64,9 +68,15 @@ impl Bochs {
             End::Interrupted => Outcome::Closed,
             End::TimedOut => Outcome::TimedOut,
             End::Exited(_) if serial.error_seen() => Outcome::Refused,
-            // Bochs ends with 1 when the machine asks it to power off.
-            End::Exited(status) if matches!(status.code(), Some(0 | 1)) => Outcome::Told,
-            End::Exited(status) => Outcome::Died(status.code()),
+            End::Exited(status) => match last_panic(&folder.join("bochs.log")) {
+                Some(panic) if panic.contains(SHUTDOWN) => Outcome::Told,
+                Some(panic) => {
+                    eprintln!("{panic}");
+                    Outcome::Died(status.code())
+                }
+                None if status.success() => Outcome::Closed,
+                None => Outcome::Died(status.code()),
+            },
         })
     }
 
@@ -90,4 +100,11 @@ impl Bochs {
              speaker: enabled=0\n"
         )
     }
+}
+
+/// Why Bochs ended, as its log says in the end.
+fn last_panic(log: &Path) -> Option<String> {
+    let log = fs::read(log).ok()?;
+    let log = String::from_utf8_lossy(&log);
+    log.lines().rfind(|line| line.contains(PANIC)).map(str::to_owned)
 }
