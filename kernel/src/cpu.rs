@@ -6,7 +6,7 @@ use bitflags::bitflags;
 use core::arch::asm;
 use core::arch::x86::__cpuid;
 use core::fmt::{self, Write};
-use model::matmul::{Kernel, Sse2};
+use model::matmul::{Kernel, Sse2, Sse41};
 use x86_64::registers::control::{Cr0Flags, Cr4Flags};
 
 /// EFLAGS bit that can be changed if there is a CPUID instruction.
@@ -34,6 +34,10 @@ bitflags! {
         const SSE = 1 << 25;
         /// SSE2.
         const SSE2 = 1 << 26;
+        /// SSE3.
+        const SSE3 = 1 << 32;
+        /// SSE4.1.
+        const SSE4_1 = 1 << (32 + 19);
         /// Runs under a hypervisor that says so.
         const HYPERVISOR = 1 << (32 + 31);
     }
@@ -115,9 +119,12 @@ impl Cpu {
         if !self.has_sse2() {
             return Kernel::Scalar;
         }
+        if self.is_tcg() && self.features.contains(Features::SSE3 | Features::SSE4_1) {
+            // SAFETY: the CPU has all of SSE2 to SSE4.1, and [`set_up`] has switched it on.
+            return Kernel::Sse41(unsafe { Sse41::new() });
+        }
         // SAFETY: the CPU has SSE2, and [`set_up`] has switched it on.
-        let sse2 = unsafe { Sse2::new() };
-        if self.is_tcg() { Kernel::Sse2Halves(sse2) } else { Kernel::Sse2(sse2) }
+        Kernel::Sse2(unsafe { Sse2::new() })
     }
 }
 

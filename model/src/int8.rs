@@ -59,7 +59,7 @@ impl<'m> Int8<'m> {
             processors,
             attention: Attention::new(&mut allocator, shape, context),
             x: allocator.zeroed(shape.dim),
-            input: Activations::new(&mut allocator, shape.dim.max(shape.hidden_dim)),
+            input: Activations::new(&mut allocator, shape.dim.max(shape.hidden_dim), processors.kernel),
             xb: allocator.zeroed(shape.dim),
             qkv: allocator.zeroed(shape.qkv_dim()),
             hb: allocator.zeroed(2 * shape.hidden_dim),

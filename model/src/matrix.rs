@@ -3,13 +3,7 @@
 //! W (rows, cols) is cut into blocks of 16 rows; a block is a row of [`Tile`]s, each of which holds
 //! 4 columns of its 16 rows. Rows and columns that fill up a tile are zero.
 //!
-//! What a weight means. Two neighbouring bytes of a row are one little-endian 16-bit *lane*: the
-//! even column's byte below, the odd column's above. The even weight is its byte (an i8). The odd
-//! weight is the whole lane divided by 256: the even byte is a fraction of it, which the packer
-//! takes into account when it rounds. So a kernel multiplies the lane as it is by the odd input
-//! and the lane shifted left by 8 by the even input, and never takes bytes apart:
-//!
-//! `256 · (w_even · x_even + w_odd · x_odd) = (lane << 8) · x_even + lane · x_odd`
+//! A weight w is an i8; its byte is `w + 128`, which has no sign ([`crate::matmul`] says why).
 use crate::fixed::{Factor, Scale};
 use alloc::vec::Vec;
 
@@ -20,6 +14,9 @@ pub const TILE_COLS: usize = 4;
 /// Bytes of a tile: one cache line.
 pub const TILE_BYTES: usize = TILE_ROWS * TILE_COLS;
 
+/// The byte of a weight of zero.
+pub const WEIGHT_ZERO: i32 = 128;
+
 /// The weights of 16 rows and 4 columns: row r's four bytes are at 4r.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
@@ -27,7 +24,18 @@ pub struct Tile(pub [u8; TILE_BYTES]);
 
 const _: () = assert!(size_of::<Tile>() == TILE_BYTES && align_of::<Tile>() == TILE_BYTES);
 
-// SAFETY: all bytes zero is a tile of zero weights.
+impl Tile {
+    /// All weights zero.
+    pub const ZERO: Self = Self([WEIGHT_ZERO as u8; TILE_BYTES]);
+
+    /// The bytes of each row.
+    #[inline]
+    pub fn rows(&self) -> &[[u8; TILE_COLS]] {
+        self.0.as_chunks().0
+    }
+}
+
+// SAFETY: a tile may hold any bytes.
 unsafe impl bytemuck::Zeroable for Tile {}
 // SAFETY: a tile is 64 bytes and nothing else (asserted above): no padding, every bit pattern
 // valid, repr(C).
@@ -69,15 +77,10 @@ impl Matrix {
     /// Writes a row of weights as numbers with `fraction_bits`: the embedding of a token.
     /// `out` has `cols` entries.
     pub fn gather_row(&self, row: usize, fraction_bits: i32, out: &mut [i32]) {
-        let scale = Scale::new(self.scales[row].into(), self.exponent + fraction_bits - 8);
-        let factor = Factor::new(scale);
-        let at = row % TILE_ROWS * TILE_COLS;
+        let factor = Factor::new(Scale::new(self.scales[row].into(), self.exponent + fraction_bits));
         for (tile, four) in self.block(row / TILE_ROWS).iter().zip(out.chunks_mut(TILE_COLS)) {
-            let bytes = &tile.0[at..at + TILE_COLS];
-            let lane = |i: usize| i16::from_le_bytes([bytes[i], bytes[i + 1]]);
-            let weights = [lane(0) << 8, lane(0), lane(2) << 8, lane(2)];
-            for (out, weight) in four.iter_mut().zip(weights) {
-                *out = factor.apply(weight.into());
+            for (out, &byte) in four.iter_mut().zip(&tile.rows()[row % TILE_ROWS]) {
+                *out = factor.apply(i32::from(byte) - WEIGHT_ZERO);
             }
         }
     }

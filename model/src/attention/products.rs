@@ -42,7 +42,7 @@ pub fn columns(kernel: Kernel, block: Block, x: &[Broadcast]) -> [i32; COLUMNS] 
         Kernel::Sse2(_) => unsafe { sse2::columns(block, x) },
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         // SAFETY: as above.
-        Kernel::Sse2Halves(_) => unsafe { sse2::columns_by_halves(block, x) },
+        Kernel::Sse41(_) => unsafe { sse2::columns_by_halves(block, x) },
     }
 }
 
@@ -89,7 +89,7 @@ mod sse2 {
         unsafe { core::mem::transmute::<[__m128i; 2], [i32; COLUMNS]>(sums) }
     }
 
-    /// In the order that suits QEMU's translator, for the reasons of `matmul/sse2_halves.rs`.
+    /// In the order that suits QEMU's translator, for the reasons of `matmul/sse41.rs`.
     ///
     /// # Safety
     /// As [`columns`]; `x` must not be empty.

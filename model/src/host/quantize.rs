@@ -1,5 +1,5 @@
 //! From fp32 weights to the integers of the packed model.
-use crate::matrix::{Matrix, TILE_BYTES, TILE_COLS, TILE_ROWS, Tile};
+use crate::matrix::{Matrix, TILE_COLS, TILE_ROWS, Tile, WEIGHT_ZERO};
 use crate::norm::Gain;
 use rayon::prelude::*;
 
@@ -36,7 +36,7 @@ pub fn quantize_matrix(parts: &[&[f32]], cols: usize, fraction_bits: i32) -> Mat
     let mut scales: Vec<u32> = exact.iter().map(|scale| ((scale / unit).round() as u32).max(1)).collect();
     scales.resize(Matrix::blocks(rows.len()) * TILE_ROWS, 0);
     let tiles_per_block = Matrix::tiles_per_block(cols);
-    let mut tiles = vec![Tile([0; TILE_BYTES]); Matrix::blocks(rows.len()) * tiles_per_block];
+    let mut tiles = vec![Tile::ZERO; Matrix::blocks(rows.len()) * tiles_per_block];
     let blocks = tiles
         .par_chunks_mut(tiles_per_block)
         .zip(rows.par_chunks(TILE_ROWS))
@@ -46,8 +46,8 @@ pub fn quantize_matrix(parts: &[&[f32]], cols: usize, fraction_bits: i32) -> Mat
             let scale = f64::from(scale) * unit;
             for (tile, four) in tiles.iter_mut().zip(row.chunks(TILE_COLS)) {
                 let at = r * TILE_COLS;
-                for (lane, pair) in tile.0[at..at + TILE_COLS].chunks_exact_mut(2).zip(four.chunks(2)) {
-                    lane.copy_from_slice(&quantize_lane(pair, scale));
+                for (byte, &weight) in tile.0[at..at + TILE_COLS].iter_mut().zip(four) {
+                    *byte = quantize_weight(weight, scale);
                 }
             }
         }
@@ -55,14 +55,10 @@ pub fn quantize_matrix(parts: &[&[f32]], cols: usize, fraction_bits: i32) -> Mat
     Matrix { rows: rows.len(), cols, exponent, fraction_bits, scales, tiles }
 }
 
-/// Two neighbouring weights as a lane: the even one rounded to an i8; the odd one such that the
-/// whole lane / 256, the even byte included, is nearest to it.
-fn quantize_lane(pair: &[f32], scale: f64) -> [u8; 2] {
-    let even = (f64::from(pair[0]) / scale).round_ties_even().clamp(-128.0, 127.0) as i8 as u8;
-    let odd = pair.get(1).map_or(0.0, |&odd| f64::from(odd) / scale);
-    // A column that only fills up the tile is multiplied by zero, so its byte may be anything.
-    let odd = (odd - f64::from(even) / 256.0).round_ties_even().clamp(-128.0, 127.0) as i8 as u8;
-    [even, odd]
+/// A weight's byte: the nearest i8, plus 128.
+fn quantize_weight(weight: f32, scale: f64) -> u8 {
+    let weight = (f64::from(weight) / scale).round_ties_even().clamp(-WEIGHT_MAX, WEIGHT_MAX);
+    (weight as i32 + WEIGHT_ZERO) as u8
 }
 
 /// Quantizes the gains of a norm.

@@ -1,75 +1,91 @@
 //! `W (rows, cols) @ x (cols,) -> y (rows,)`, with one-byte weights and x of up to 12 bits.
 //!
-//! The result is defined by integers, so that every kernel gives the same: a row's products
-//! `lane · x_odd + (lane << 8) · x_even` (see [`crate::matrix`]) are added in i32 over
-//! [`SEGMENT_COLS`] columns, the sum is shifted right by [`SEGMENT_SHIFT`] and added to the row's
-//! total. The total times row scale times input scale, rounded, is y.
+//! The result is defined by integers, so that every kernel gives the same: a row's total `Σ w · x` is
+//! exact in i32. The total times row scale times input scale, rounded, is y.
+//!
+//! Tiles hold each weight as `w + 128`, a byte without a sign. So a kernel's total starts at
+//! `-128 Σ x`, and what it does to the bytes never has to mind a sign.
 use crate::allocation::Allocator;
 use crate::fixed::Requantizer;
 use crate::fixed::{Factor, Scale, absmax};
-use crate::matrix::{Matrix, TILE_COLS, TILE_ROWS, Tile};
+use crate::matrix::{Matrix, TILE_COLS, TILE_ROWS, WEIGHT_ZERO};
 use crate::team::Processors;
 use alloc::vec::Vec;
+pub use kernel::Kernel;
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+pub use kernel::{Sse2, Sse41};
 
+mod kernel;
 mod scalar;
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 mod sse2;
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-mod sse2_halves;
+mod sse41;
 
-/// Columns whose products are added before the sum is shifted.
-pub const SEGMENT_COLS: usize = 32;
-/// The shift of a segment's sum: it takes off the 8 bits that lanes have below one.
-pub const SEGMENT_SHIFT: u32 = 8;
-/// Tiles in a segment.
-const SEGMENT_TILES: usize = SEGMENT_COLS / TILE_COLS;
 /// The largest magnitude of x: 12 bits with the sign.
 pub const MAX_ACTIVATION: i32 = 2047;
-
-/// The largest lane is -2^15; so this is the largest sum of a segment.
-const SEGMENT_SUM: i64 = SEGMENT_COLS as i64 * (1 << 15) * MAX_ACTIVATION as i64;
-const _: () = assert!(SEGMENT_SUM <= i32::MAX as i64, "a segment's sum fits i32");
+/// The largest magnitude of a weight: -128 cannot come from the packer, but from a damaged file.
+const WEIGHT_LIMIT: i64 = 128;
 
 /// The largest magnitude of x for a matrix of `cols` columns: 12 bits, less where the total of so
-/// many columns would not fit 31 bits.
+/// many columns would not fit i32.
 pub const fn activation_limit(cols: usize) -> i32 {
-    // Each column adds at most 2^15 · x / 2^8; a segment's shift rounds down by at most 1.
-    let segments = cols.div_ceil(SEGMENT_COLS) as i64;
-    let per_unit = (segments * SEGMENT_COLS as i64) << (15 - SEGMENT_SHIFT);
-    let limit = (i32::MAX as i64 - segments) / per_unit;
+    let limit = i32::MAX as i64 / (WEIGHT_LIMIT * cols.next_multiple_of(TILE_COLS) as i64);
     if limit < MAX_ACTIVATION as i64 { limit as i32 } else { MAX_ACTIVATION }
 }
 
 const _: () = {
-    assert!(activation_limit(8192) >= MAX_ACTIVATION - 1);
+    assert!(activation_limit(8192) == MAX_ACTIVATION);
     assert!(activation_limit(crate::shape::MAX_LENGTH) >= 63, "7 bits for the longest vector");
 };
 
-/// Four inputs, ready for a kernel that handles four rows at once: `[x1, x3]` and `[x0, x2]`, each
-/// four times.
+/// Four inputs, ready for a kernel that handles four rows at once.
 #[derive(Clone, Copy)]
 #[repr(C, align(16))]
-pub struct Lanes {
-    /// `x1, x3`, for the lanes as they are.
-    pub odd: [[i16; 2]; 4],
-    /// `x0, x2`, for the lanes shifted left by 8.
-    pub even: [[i16; 2]; 4],
-}
+pub(crate) struct Four([i32; 8]);
 
 // SAFETY: all bytes zero are four zeros.
-unsafe impl bytemuck::Zeroable for Lanes {}
+unsafe impl bytemuck::Zeroable for Four {}
+
+impl Four {
+    /// For 16-bit products: `[x0, x2]` as the halves of a number, four times, then `[x1, x3]`.
+    #[inline(always)]
+    fn pairs([x0, x1, x2, x3]: [i32; TILE_COLS]) -> Self {
+        let (even, odd) = (x0 & 0xFFFF | x2 << 16, x1 & 0xFFFF | x3 << 16);
+        Self([even, even, even, even, odd, odd, odd, odd])
+    }
+
+    /// For 32-bit products with what is left of a row's bytes above each: see `sse41`. Each twice.
+    #[inline(always)]
+    fn coefficients([x0, x1, x2, x3]: [i32; TILE_COLS]) -> Self {
+        let [c1, c2, c3] = [x1 - (x0 << 8), x2 - (x1 << 8), x3 - (x2 << 8)];
+        Self([x0, x0, c1, c1, c2, c2, c3, c3])
+    }
+
+    /// What [`Four::pairs`] was made of.
+    #[inline(always)]
+    fn inputs(&self) -> [i32; TILE_COLS] {
+        let [even, odd] = [self.0[0], self.0[4]];
+        [(even as i16).into(), (odd as i16).into(), even >> 16, odd >> 16]
+    }
+}
 
 /// An input vector of few-bit integers with one scale.
 pub struct Activations {
-    lanes: Vec<Lanes>,
+    fours: Vec<Four>,
+    /// The kernel that `fours` is for.
+    kernel: Kernel,
+    /// What totals start at: `-128 Σ x`.
+    start: i32,
     /// What 1 means.
     pub scale: Scale,
 }
 
 impl Activations {
-    /// Room for vectors of up to `cols` values.
-    pub(crate) fn new(allocator: &mut Allocator, cols: usize) -> Self {
-        Self { lanes: allocator.zeroed(cols.div_ceil(TILE_COLS)), scale: Scale::ZERO }
+    /// Room for vectors of up to `cols` values, for products by `kernel`.
+    pub(crate) fn new(allocator: &mut Allocator, cols: usize, kernel: Kernel) -> Self {
+        let fours = allocator.zeroed(cols.div_ceil(TILE_COLS));
+        Self { fours, kernel, start: 0, scale: Scale::ZERO }
     }
 
     /// Takes over `values · unit`, rounded to at most 12 bits.
@@ -78,89 +94,23 @@ impl Activations {
         let limit = activation_limit(values.len());
         let max = absmax(values);
         let requantizer = Requantizer::new(max, limit);
-        let one = |x: i32| requantizer.apply(x) as i16;
-        self.lanes.clear();
+        let mut sum = 0;
+        let kernel = self.kernel;
+        let mut four = |x: [i32; TILE_COLS]| {
+            let x = [0, 1, 2, 3].map(|i| requantizer.apply(x[i]));
+            sum += x[0] + x[1] + x[2] + x[3];
+            kernel.prepare(x)
+        };
+        self.fours.clear();
         let (fours, rest) = values.as_chunks::<TILE_COLS>();
-        self.lanes.extend(fours.iter().map(|x| Lanes::new(x.map(one))));
+        self.fours.extend(fours.iter().map(|&x| four(x)));
         if !rest.is_empty() {
             let mut last = [0; TILE_COLS];
             last[..rest.len()].copy_from_slice(rest);
-            self.lanes.push(Lanes::new(last.map(one)));
+            self.fours.push(four(last));
         }
+        self.start = sum.wrapping_mul(-WEIGHT_ZERO);
         self.scale = Scale::new(max as u64, 0).div(Scale::new(limit as u64, 0)).mul(unit);
-    }
-}
-
-impl Lanes {
-    fn new([x0, x1, x2, x3]: [i16; TILE_COLS]) -> Self {
-        Self { odd: [[x1, x3]; 4], even: [[x0, x2]; 4] }
-    }
-}
-
-/// How the products are calculated. All kernels give the same integers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Kernel {
-    /// Plain integer instructions: runs on a 486.
-    #[default]
-    Scalar,
-    /// SSE2: `pmaddwd` on four rows at once.
-    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    Sse2(Sse2),
-    /// SSE2 in the order that suits QEMU's translator: twice as fast there, slower on hardware.
-    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    Sse2Halves(Sse2),
-}
-
-/// The proof that the processor has SSE2 and that it is switched on.
-#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Sse2(());
-
-#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-impl Sse2 {
-    /// # Safety
-    /// The processor must have SSE2 (CPUID leaf 1, EDX bit 26) and the system must have switched
-    /// it on (CR0.EM = 0, CR4.OSFXSR = 1; SDM volume 1, 11.6.2).
-    pub const unsafe fn new() -> Self {
-        Self(())
-    }
-}
-
-impl Kernel {
-    /// The fastest kernel of the host's processor.
-    #[cfg(feature = "std")]
-    pub fn best() -> Self {
-        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        if std::arch::is_x86_feature_detected!("sse2") {
-            // SAFETY: the processor has SSE2, and a hosted system that runs us has switched it on.
-            return Self::Sse2(unsafe { Sse2::new() });
-        }
-        Self::Scalar
-    }
-
-    /// All kernels that the host's processor runs.
-    #[cfg(feature = "std")]
-    pub fn all() -> Vec<Self> {
-        let mut all = alloc::vec![Self::Scalar];
-        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        if let Self::Sse2(sse2) = Self::best() {
-            all.extend([Self::Sse2(sse2), Self::Sse2Halves(sse2)]);
-        }
-        all
-    }
-
-    /// The totals of a block of 16 rows.
-    #[inline]
-    fn block(self, tiles: &[Tile], x: &[Lanes]) -> [i32; TILE_ROWS] {
-        match self {
-            Self::Scalar => scalar::block(tiles, x),
-            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-            // SAFETY: an `Sse2` exists only where its creator promised that SSE2 works.
-            Self::Sse2(_) => unsafe { sse2::block(tiles, x) },
-            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-            // SAFETY: as above.
-            Self::Sse2Halves(_) => unsafe { sse2_halves::block(tiles, x) },
-        }
     }
 }
 
@@ -169,12 +119,12 @@ impl Kernel {
 #[optimize(speed)]
 pub fn matmul(processors: Processors, w: &Matrix, x: &Activations, y: &mut [i32]) {
     debug_assert_eq!(y.len(), w.rows);
-    debug_assert_eq!(x.lanes.len(), Matrix::tiles_per_block(w.cols));
+    debug_assert_eq!(x.fours.len(), Matrix::tiles_per_block(w.cols));
     // total · row_scale · 2^exponent · x_scale · 2^fraction_bits, with row_scale · x mantissa
     // taken 31 bits down, so that it stays below 2^31.
     let shift = -(w.exponent + x.scale.exponent + w.fraction_bits + 31);
     processors.share_out(y, TILE_ROWS, |block, y| {
-        let totals = processors.kernel.block(w.block(block), &x.lanes);
+        let totals = x.kernel.block(w.block(block), &x.fours, x.start);
         let scales = &w.scales[block * TILE_ROWS..];
         for ((y, &scale), &total) in y.iter_mut().zip(scales).zip(&totals) {
             let mantissa = (u64::from(scale) * u64::from(x.scale.mantissa)) >> 31;

@@ -4,34 +4,25 @@ use core::arch::x86::*;
 #[cfg(target_arch = "x86_64")]
 use core::arch::x86_64::*;
 
-use super::{Lanes, SEGMENT_SHIFT, SEGMENT_TILES};
+use super::Four;
 use crate::matrix::{TILE_ROWS, Tile};
 
-const _: () = assert!(SEGMENT_SHIFT == 8, "the shifts below are immediates");
-
-/// Totals of 16 rows, as [`super::scalar::block`].
+/// `start` plus the products of 16 rows, as [`super::scalar::block`], with [`Four::pairs`].
 #[target_feature(enable = "sse2")]
 #[optimize(speed)]
-pub fn block(tiles: &[Tile], x: &[Lanes]) -> [i32; TILE_ROWS] {
-    let mut totals = [_mm_setzero_si128(); 4];
-    for (tiles, x) in tiles.chunks(SEGMENT_TILES).zip(x.chunks(SEGMENT_TILES)) {
-        let mut sums = [_mm_setzero_si128(); 4];
-        for (tile, x) in tiles.iter().zip(x) {
-            let weights = (&raw const tile.0).cast::<__m128i>();
-            // SAFETY: `odd` and `even` are 16 bytes each, and `Lanes` is aligned to 16.
-            let (odd, even) = unsafe {
-                (_mm_load_si128((&raw const x.odd).cast()), _mm_load_si128((&raw const x.even).cast()))
-            };
-            for (v, sum) in sums.iter_mut().enumerate() {
-                // SAFETY: a tile is four vectors of 16 bytes, aligned to 64, and v is below 4.
-                let lanes = unsafe { _mm_load_si128(weights.add(v)) };
-                let products = _mm_madd_epi16(lanes, odd);
-                let shifted = _mm_madd_epi16(_mm_slli_epi16(lanes, 8), even);
-                *sum = _mm_add_epi32(*sum, _mm_add_epi32(products, shifted));
-            }
-        }
-        for (total, sum) in totals.iter_mut().zip(sums) {
-            *total = _mm_add_epi32(*total, _mm_srai_epi32(sum, 8));
+pub fn block(tiles: &[Tile], x: &[Four], start: i32) -> [i32; TILE_ROWS] {
+    let mut totals = [_mm_set1_epi32(start); 4];
+    let low_bytes = _mm_set1_epi16(0xFF);
+    for (tile, x) in tiles.iter().zip(x) {
+        let (weights, x) = ((&raw const tile.0).cast::<__m128i>(), (&raw const x.0).cast::<__m128i>());
+        // SAFETY: a `Four` is two vectors of 16 bytes, and aligned to 16.
+        let (even, odd) = unsafe { (_mm_load_si128(x), _mm_load_si128(x.add(1))) };
+        for (v, total) in totals.iter_mut().enumerate() {
+            // SAFETY: a tile is four vectors of 16 bytes, aligned to 64, and v is below 4.
+            let bytes = unsafe { _mm_load_si128(weights.add(v)) };
+            let evens = _mm_madd_epi16(_mm_and_si128(bytes, low_bytes), even);
+            let odds = _mm_madd_epi16(_mm_srli_epi16(bytes, 8), odd);
+            *total = _mm_add_epi32(*total, _mm_add_epi32(evens, odds));
         }
     }
     // SAFETY: both are 64 bytes of plain integers.

@@ -1,5 +1,6 @@
 use super::*;
 use crate::host::quantize::quantize_matrix;
+use crate::matrix::Tile;
 use proptest::prelude::*;
 
 fn random_case() -> impl Strategy<Value = (Vec<Vec<f32>>, Vec<i32>)> {
@@ -14,7 +15,7 @@ proptest! {
     fn product_is_near_the_real_one((rows, x) in random_case()) {
         let weights: Vec<f32> = rows.concat();
         let matrix = quantize_matrix(&[&weights], x.len(), 16);
-        let mut input = Activations::new(&mut Allocator::default(), x.len());
+        let mut input = Activations::new(&mut Allocator::default(), x.len(), Kernel::Scalar);
         input.quantize(&x, Scale::new(1, -16));
         let mut y = vec![0; rows.len()];
         matmul(Processors::one(Kernel::Scalar), &matrix, &input, &mut y);
@@ -33,9 +34,9 @@ proptest! {
         for (i, tile) in matrix.tiles.iter_mut().enumerate() {
             tile.0[i % 64] = byte; // also weights that the packer would not write
         }
-        let mut input = Activations::new(&mut Allocator::default(), x.len());
-        input.quantize(&x, Scale::new(1, -16));
         let results = Kernel::all().into_iter().map(|kernel| {
+            let mut input = Activations::new(&mut Allocator::default(), x.len(), kernel);
+            input.quantize(&x, Scale::new(1, -16));
             let mut y = vec![0; rows.len()];
             matmul(Processors::one(kernel), &matrix, &input, &mut y);
             y
@@ -49,18 +50,17 @@ proptest! {
 
 #[test]
 fn the_largest_sums_do_not_overflow() {
-    for cols in [32, 8192, 11_008] {
-        // Every byte -128: the even weight's shifted lane is -2^15, the odd weight's -2^15 + 2^7.
-        let tiles = vec![Tile([0x80; 64]); cols / TILE_COLS];
-        for sign in [-1, 1] {
-            let mut input = Activations::new(&mut Allocator::default(), cols);
-            input.quantize(&vec![1000 * sign; cols], Scale::new(1, 0));
-            let lanes = -(1 << 15) - (1 << 15) + (1 << 7);
-            let x = i64::from(sign * activation_limit(cols));
-            let segment = (SEGMENT_COLS as i64 / 2 * lanes * x) >> SEGMENT_SHIFT;
-            let exact = i32::try_from(segment * (cols / SEGMENT_COLS) as i64).unwrap();
-            for kernel in Kernel::all() {
-                assert_eq!(kernel.block(&tiles, &input.lanes), [exact; TILE_ROWS]);
+    for cols in [4, 32, 8192, 11_008] {
+        for (byte, weight) in [(0, -128), (255, 127)] {
+            let tiles = vec![Tile([byte; 64]); cols / TILE_COLS];
+            for sign in [-1, 1] {
+                let exact = weight * i64::from(sign * activation_limit(cols)) * cols as i64;
+                for kernel in Kernel::all() {
+                    let mut input = Activations::new(&mut Allocator::default(), cols, kernel);
+                    input.quantize(&vec![1000 * sign; cols], Scale::new(1, 0));
+                    let totals = kernel.block(&tiles, &input.fours, input.start);
+                    assert_eq!(totals.map(i64::from), [exact; TILE_ROWS], "{kernel:?}");
+                }
             }
         }
     }
