@@ -110,30 +110,45 @@ impl Factor {
     #[optimize(speed)]
     #[inline]
     pub fn apply(self, x: i32) -> i32 {
-        let product = i64::from(x) * i64::from(self.mantissa);
-        // The usual cases, without shifts of 64 bits, which are slow on a 32-bit processor.
-        match self.shift {
-            33..=62 => {
-                // |product| < 2^62, so its upper half is left, and the lower one cannot change
-                // which way that is rounded.
-                let upper = (product >> 32) as i32;
-                return (upper + (1 << (self.shift - 33))) >> (self.shift - 32);
-            }
-            1..=31 => {
-                let rounded = product + i64::from(1u32 << (self.shift - 1));
-                let (upper, lower) = ((rounded >> 32) as i32, rounded as u32);
-                if let 0 | -1 = upper >> (self.shift - 1) {
-                    return ((upper as u32) << (32 - self.shift) | lower >> self.shift) as i32;
-                }
-                return if upper < 0 { i32::MIN } else { i32::MAX };
-            }
-            _ => {}
+        if let Some(shift) = UpperShift::new(self.shift) {
+            return shift.apply(x, self.mantissa);
         }
+        let product = i64::from(x) * i64::from(self.mantissa);
         saturate(match self.shift {
-            32 => (product + (1 << 31)) >> 32,
+            1..=32 => (product + (1 << (self.shift - 1))) >> self.shift,
             63.. => 0,
             _ => product.saturating_mul(1 << (-self.shift).min(62)), // beyond 62 only zero survives
         })
+    }
+}
+
+/// The shift of a [`Factor`] in the usual case: only the product's upper half is left. Nothing in it
+/// is 64 bits wide, which is slow on a 32-bit processor, and loops choose the case once.
+#[derive(Clone, Copy)]
+pub struct UpperShift {
+    /// The shift, less 32.
+    down: u32,
+    /// Half of what is shifted out of the upper half.
+    half: i32,
+}
+
+impl UpperShift {
+    /// For products that are shifted right by `shift`, where it is one of the usual: 33 to 62.
+    #[inline(always)]
+    pub const fn new(shift: i32) -> Option<Self> {
+        match shift {
+            33..=62 => Some(Self { down: shift as u32 - 32, half: 1 << (shift - 33) }),
+            _ => None,
+        }
+    }
+
+    /// `x · mantissa / 2^shift`, rounded to the nearest, for a mantissa below 2^31.
+    #[inline(always)]
+    pub const fn apply(self, x: i32, mantissa: u32) -> i32 {
+        // |product| < 2^62, so its upper half is left, and the lower one cannot change which way that
+        // is rounded.
+        let upper = ((x as i64 * mantissa as i64) >> 32) as i32;
+        (upper + self.half) >> self.down
     }
 }
 
@@ -162,8 +177,16 @@ pub fn shift(x: u32, shift: i32) -> u32 {
 }
 
 /// The largest magnitude in `values`, 0 if there are none. `i32::MIN` counts as 2^31 - 1.
+#[optimize(speed)]
 pub fn absmax(values: &[i32]) -> i32 {
-    values.iter().fold(0, |max, &v| max.max(v.saturating_abs()))
+    // Without jumps: a 486 has no conditional moves, and in an emulator jumps are dear.
+    values.iter().fold(0, |max, &x| {
+        let sign = x >> 31;
+        let magnitude = (x ^ sign).wrapping_sub(sign); // i32::MIN is left
+        let magnitude = magnitude.wrapping_add(magnitude >> 31);
+        let less = max - magnitude;
+        max - (less & (less >> 31))
+    })
 }
 
 /// Turns numbers of up to 31 bits into numbers of up to `limit`, so that `max`, the largest

@@ -6,8 +6,7 @@
 //! Tiles hold each weight as `w + 128`, a byte without a sign. So a kernel's total starts at
 //! `-128 Σ x`, and what it does to the bytes never has to mind a sign.
 use crate::allocation::Allocator;
-use crate::fixed::Requantizer;
-use crate::fixed::{Factor, Scale, absmax};
+use crate::fixed::{Factor, Requantizer, Scale, UpperShift, absmax};
 use crate::matrix::{Matrix, TILE_COLS, TILE_ROWS, WEIGHT_ZERO};
 use crate::team::Processors;
 use alloc::vec::Vec;
@@ -96,8 +95,9 @@ impl Activations {
         let requantizer = Requantizer::new(max, limit);
         let mut sum = 0;
         let kernel = self.kernel;
-        let mut four = |x: [i32; TILE_COLS]| {
-            let x = [0, 1, 2, 3].map(|i| requantizer.apply(x[i]));
+        let mut four = |[x0, x1, x2, x3]: [i32; TILE_COLS]| {
+            let one = |x| requantizer.apply(x);
+            let x = [one(x0), one(x1), one(x2), one(x3)];
             sum += x[0] + x[1] + x[2] + x[3];
             kernel.prepare(x)
         };
@@ -126,9 +126,13 @@ pub fn matmul(processors: Processors, w: &Matrix, x: &Activations, y: &mut [i32]
     processors.share_out(y, TILE_ROWS, |block, y| {
         let totals = x.kernel.block(w.block(block), &x.fours, x.start);
         let scales = &w.scales[block * TILE_ROWS..];
-        for ((y, &scale), &total) in y.iter_mut().zip(scales).zip(&totals) {
-            let mantissa = (u64::from(scale) * u64::from(x.scale.mantissa)) >> 31;
-            *y = Factor { mantissa: mantissa as u32, shift }.apply(total);
+        let rows = y.iter_mut().zip(scales).zip(&totals);
+        let mantissa = |scale: u32| ((u64::from(scale) * u64::from(x.scale.mantissa)) >> 31) as u32;
+        match UpperShift::new(shift) {
+            Some(shift) => rows.for_each(|((y, &scale), &total)| *y = shift.apply(total, mantissa(scale))),
+            None => rows.for_each(|((y, &scale), &total)| {
+                *y = Factor { mantissa: mantissa(scale), shift }.apply(total);
+            }),
         }
     });
 }
