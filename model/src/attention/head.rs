@@ -1,34 +1,42 @@
 //! One key/value head: its part of the cache, and the attention of its query heads.
 //!
-//! Keys and values are kept as 12-bit integers with one scale for each layer, key/value head and
-//! position. They lie so that a SIMD kernel needs no sums across a register:
+//! Keys and values are kept as 12-bit integers, shifted right so that they fit: `x = integer · 2^shift`
+//! with one shift for each layer, key/value head and position. Powers of two, because a key's shift is
+//! then one of its score, and a value's is added to its score's exponent: the weight of a position,
+//! `2^(score - max) · 2^shift`, is one table lookup.
+//!
+//! They lie so that a SIMD kernel needs no sums across a register:
 //!
 //! - keys: groups of 8 positions; in a group, for each pair of a head's values, the 8 positions'
 //!   pairs. So `q · k` of 8 positions are 8 sums side by side.
 //! - values: groups of 2 positions; in a group, for each value of a head, the 2 positions' values.
 //!   So the weighted sums of neighbouring values are side by side.
 use super::Place;
-use super::products::{Block, Broadcast, COLUMNS, Pair, columns};
+use super::products::{Block, COLUMNS, Operand, Pair, columns, start};
 use crate::allocation::Allocator;
-use crate::fixed::{Factor, LOG2_E, Requantizer, Scale, absmax};
+use crate::fixed::{Factor, LOG2_E, Scale, absmax};
 use crate::matmul::Kernel;
 use crate::shape::Shape;
-use crate::tables::Tables;
+use crate::tables::{EXP2_ENTRIES, EXP2_POINT_BITS, TABLE_BITS, Tables, X_BITS};
 use alloc::vec::Vec;
 
-/// Largest magnitude of a cached key or value: 12 bits with the sign.
-const CACHE_MAX: i32 = 2047;
-/// Largest weight of a position: 15 bits.
-const WEIGHT_MAX: i32 = 32767;
+/// Bits of a cached key's or value's magnitude: 12 with the sign.
+const CACHE_BITS: u32 = 11;
+/// Bits of a query's magnitude at most. Rounding may bring it to 2^14, which 16 bits hold.
+const QUERY_BITS: u32 = 14;
+/// The largest weight of a position is 2^14.
+const WEIGHT_BITS: u32 = 14;
 /// Positions in a group of keys.
 const KEY_GROUP: usize = COLUMNS;
 /// Positions in a group of values.
 const VALUE_GROUP: usize = 2;
 /// Positions whose weighted values are added before the sum is shifted.
 const SEGMENT: usize = 32;
-const _: () = assert!(SEGMENT as i64 * CACHE_MAX as i64 * WEIGHT_MAX as i64 <= i32::MAX as i64);
-/// Fraction bits of scores, in powers of two.
-const SCORE_BITS: i32 = 16;
+const _: () = assert!(SEGMENT.ilog2() + CACHE_BITS + WEIGHT_BITS < 31);
+/// Bits of a score's magnitude.
+const SCORE_BITS: i32 = 29;
+/// From this distance on, in Q16.16 powers of two, nothing is left of a weight.
+const FARTHEST: i32 = (TABLE_BITS as i32 + 1) << X_BITS;
 
 /// The cache of a key/value head, in all layers, and the space its attention works in.
 pub struct Head {
@@ -41,34 +49,46 @@ pub struct Head {
     keys: Vec<Pair>,
     /// `[layer][position / 2][value][position % 2]`
     values: Vec<Pair>,
-    /// The magnitude that [`CACHE_MAX`] stands for, `[layer][position]`.
-    key_max: Vec<i32>,
-    value_max: Vec<i32>,
-    query: Vec<Broadcast>,
-    scores: Vec<i32>,
+    /// `[layer][position]`
+    shifts: Vec<Shifts>,
+    /// The largest key's and the smallest value's in each layer.
+    limits: Vec<Shifts>,
+    query: Vec<Operand>,
+    /// Exponents of the weights, in Q16.16.
+    exponents: Vec<i32>,
     /// The weights of a segment's positions.
-    weights: Vec<Broadcast>,
+    weights: Vec<Operand>,
     totals: Vec<i32>,
     /// The result, query head by query head.
     out: Vec<i32>,
-    /// Largest magnitude of a query's integers.
-    query_limit: i32,
+    /// Bits of a query's magnitude.
+    query_bits: u32,
     /// Shift of a segment of weighted values.
     segment_shift: u32,
-    /// log2(e) / sqrt(head_size) / CACHE_MAX / query_limit.
+    /// log2(e) / sqrt(head_size).
     score_scale: Scale,
 }
 
-/// The largest magnitude of a query so that its product with a key fits i32.
-const fn query_limit(head_size: usize) -> i32 {
-    let limit = i32::MAX as i64 / (head_size as i64 * CACHE_MAX as i64);
-    if limit < CACHE_MAX as i64 { limit as i32 } else { CACHE_MAX }
+/// How far a position's key and value were shifted right.
+#[derive(Clone, Copy)]
+struct Shifts {
+    key: u8,
+    value: u8,
 }
-const _: () = assert!(query_limit(512) == CACHE_MAX && query_limit(crate::shape::MAX_LENGTH) >= 3);
+
+// SAFETY: all bytes zero are two shifts by nothing.
+unsafe impl bytemuck::Zeroable for Shifts {}
+
+/// Bits of a query's magnitude so that its product with a key fits i32.
+const fn query_bits(head_size: usize) -> u32 {
+    let bits = 30 - CACHE_BITS - head_size.next_power_of_two().ilog2();
+    if bits < QUERY_BITS { bits } else { QUERY_BITS }
+}
+const _: () = assert!(crate::shape::MAX_LENGTH.ilog2() + CACHE_BITS < 30);
 
 /// The shift of each segment so that the total over `context` positions fits i32.
 const fn segment_shift(context: usize) -> u32 {
-    let total = context as i64 * CACHE_MAX as i64 * WEIGHT_MAX as i64;
+    let total = (context as i64) << (CACHE_BITS + WEIGHT_BITS);
     let mut shift = 8;
     while (total >> shift) + context as i64 > i32::MAX as i64 {
         shift += 1;
@@ -87,19 +107,42 @@ const fn value_width(head_size: usize) -> usize {
     head_size.next_multiple_of(COLUMNS)
 }
 
+/// Makes numbers fit a number of bits by a shift to the right, rounded to the nearest. At the largest
+/// magnitude that may give the next power of two.
+#[derive(Clone, Copy)]
+struct Shrink {
+    /// At least 1.
+    shift: u32,
+}
+
+impl Shrink {
+    /// For numbers like these.
+    #[inline]
+    fn new(values: &[i32], bits: u32) -> Self {
+        let excess = u32::BITS - absmax(values).leading_zeros();
+        Self { shift: excess.saturating_sub(bits).max(1) }
+    }
+
+    #[inline(always)]
+    fn apply(self, x: i32) -> i32 {
+        ((x >> (self.shift - 1)) + 1) >> 1
+    }
+}
+
 impl Head {
     /// Bytes of a head's cache in all layers.
     pub fn cache_bytes(shape: &Shape, context: usize) -> u64 {
         let head_size = shape.head_size();
-        let bytes = 2 * (head_size + value_width(head_size)) + 2 * size_of::<i32>();
+        let bytes = 2 * (head_size + value_width(head_size)) + size_of::<Shifts>();
         shape.n_layers as u64 * rounded(context) as u64 * bytes as u64
     }
 
     /// Bytes of the space that a head works in.
     pub fn work_bytes(shape: &Shape, context: usize) -> u64 {
         let words = rounded(context) + value_width(shape.head_size()) + shape.dim / shape.n_kv_heads;
-        let broadcasts = shape.head_size() / 2 + SEGMENT / VALUE_GROUP;
-        (words * size_of::<i32>() + broadcasts * size_of::<Broadcast>() + size_of::<Self>()) as u64
+        let operands = shape.head_size() / 2 + SEGMENT / VALUE_GROUP;
+        let limits = shape.n_layers * size_of::<Shifts>();
+        (words * size_of::<i32>() + operands * size_of::<Operand>() + limits + size_of::<Self>()) as u64
     }
 
     /// An empty cache for `context` positions.
@@ -107,25 +150,22 @@ impl Head {
         let head_size = shape.head_size();
         let (positions, value_width) = (rounded(context), value_width(head_size));
         let all = shape.n_layers * positions;
-        let query_limit = query_limit(head_size);
-        let root = Scale::new(head_size as u64, 0).rsqrt();
-        let limits = Scale::new(CACHE_MAX as u64 * query_limit as u64, 0);
         Self {
             positions,
             head_size,
             value_width,
             keys: allocator.zeroed(all * (head_size / 2)),
             values: allocator.zeroed(all / VALUE_GROUP * value_width),
-            key_max: allocator.zeroed(all),
-            value_max: allocator.zeroed(all),
+            shifts: allocator.zeroed(all),
+            limits: allocator.zeroed(shape.n_layers),
             query: allocator.zeroed(head_size / 2),
-            scores: allocator.zeroed(positions),
+            exponents: allocator.zeroed(positions),
             weights: allocator.zeroed(SEGMENT / VALUE_GROUP),
             totals: allocator.zeroed(value_width),
             out: allocator.zeroed(shape.dim / shape.n_kv_heads),
-            query_limit,
+            query_bits: query_bits(head_size),
             segment_shift: segment_shift(context),
-            score_scale: LOG2_E.mul(root).div(limits),
+            score_scale: LOG2_E.mul(Scale::new(head_size as u64, 0).rsqrt()),
         }
     }
 
@@ -136,30 +176,34 @@ impl Head {
 
     /// The attention of the query heads in `q`, over positions 0 to `place.pos`.
     #[optimize(speed)]
+    #[inline(never)] // into a caller that is optimized for size
     pub fn attend(&mut self, kernel: Kernel, tables: &Tables, place: Place, q: &[i32], fraction_bits: i32) {
         for (i, q) in q.chunks_exact(self.head_size).enumerate() {
             let max = self.score(kernel, place, q, fraction_bits);
-            let (sum, weight_max) = self.weigh(tables, place, max);
-            self.mix(kernel, place, sum, weight_max, i * self.head_size);
+            self.mix(kernel, tables, place, max, i * self.head_size);
         }
     }
 
     /// Puts a head's key and value into the cache.
     #[optimize(speed)]
+    #[inline(never)] // into a caller that is optimized for size
     pub fn store(&mut self, Place { layer, pos }: Place, k: &[i32], v: &[i32]) {
-        let first = layer * self.positions;
-        let (k_max, v_max) = (absmax(k), absmax(v));
-        self.key_max[first + pos] = k_max;
-        self.value_max[first + pos] = v_max;
-        let (to_key, to_value) = (Requantizer::new(k_max, CACHE_MAX), Requantizer::new(v_max, CACHE_MAX));
+        let (to_key, to_value) = (Shrink::new(k, CACHE_BITS), Shrink::new(v, CACHE_BITS));
+        let shifts = Shifts { key: to_key.shift as u8, value: to_value.shift as u8 };
+        self.shifts[layer * self.positions + pos] = shifts;
+        let limits = &mut self.limits[layer];
+        *limits = match pos {
+            0 => shifts,
+            _ => Shifts { key: limits.key.max(shifts.key), value: limits.value.min(shifts.value) },
+        };
         let start = self.key_start(layer) + pos / KEY_GROUP * KEY_GROUP * k.len() / 2;
         let slots = self.keys[start..].chunks_exact_mut(KEY_GROUP);
         for (slots, k) in slots.zip(k.chunks_exact(2)) {
-            slots[pos % KEY_GROUP] = [to_key.apply(k[0]) as i16, to_key.apply(k[1]) as i16];
+            slots[pos % KEY_GROUP] = Pair::new(to_key.apply(k[0]), to_key.apply(k[1]));
         }
         let start = self.value_start(layer) + pos / VALUE_GROUP * self.value_width;
-        for (pair, &v) in self.values[start..].iter_mut().zip(v) {
-            pair[pos % VALUE_GROUP] = to_value.apply(v) as i16;
+        for (slot, &v) in self.values[start..].iter_mut().zip(v) {
+            slot.set(pos % VALUE_GROUP, to_value.apply(v));
         }
     }
 
@@ -173,78 +217,103 @@ impl Head {
         layer * self.positions / VALUE_GROUP * self.value_width
     }
 
-    /// Scores of positions 0 to pos, in Q16.16 powers of two; returns the largest.
+    /// The exponents of positions 0 to pos, score plus value's shift, in Q16.16; returns the largest.
     #[optimize(speed)]
+    #[inline(never)]
     fn score(&mut self, kernel: Kernel, place: Place, q: &[i32], fraction_bits: i32) -> i32 {
         let Place { layer, pos } = place;
-        let q_max = absmax(q);
-        let to_query = Requantizer::new(q_max, self.query_limit);
-        for (lanes, q) in self.query.iter_mut().zip(q.chunks_exact(2)) {
-            *lanes = [[to_query.apply(q[0]) as i16, to_query.apply(q[1]) as i16]; 4];
+        let to_query = Shrink::new(q, self.query_bits);
+        let mut firsts = 0;
+        for (operand, q) in self.query.iter_mut().zip(q.chunks_exact(2)) {
+            let (first, second) = (to_query.apply(q[0]), to_query.apply(q[1]));
+            *operand = Operand::new(kernel, first, second);
+            firsts += first;
         }
-        // score = sum · key_max · q_max · 2^(-2 · fraction_bits) · score_scale
-        let unit = Scale::new(q_max as u64, SCORE_BITS - 2 * fraction_bits).mul(self.score_scale);
-        let shift = -(unit.exponent + 31);
+        // score = sum · 2^(query's shift + key's shift - 2 · fraction_bits) · score_scale, in Q16.16. The
+        // product's upper half takes 32 off; the rest is a shift to the right, less the key's.
+        let Scale { mut mantissa, exponent } = self.score_scale;
+        let mut base = 2 * fraction_bits - exponent - to_query.shift as i32 - X_BITS as i32 - 32;
+        let excess = (base - 31).max(0);
+        mantissa = mantissa.wrapping_shr(excess as u32) & -i32::from(excess < 32) as u32;
+        base -= excess;
+        // Scores beyond 2^13 powers of two: the shift goes to the left.
+        let left = (i32::from(self.limits[layer].key) - base).max(0);
+        base += left;
+
         let keys = self.key_start(layer);
-        let maxima = self.key_max[layer * self.positions..].chunks_exact(KEY_GROUP);
-        let mut max = i32::MIN;
-        let scores = self.scores[..pos + 1].chunks_mut(KEY_GROUP);
-        for (group, (scores, maxima)) in scores.zip(maxima).enumerate() {
-            let start = keys + group * KEY_GROUP * self.query.len();
-            let block = Block { pairs: &self.keys, starts: [start, start + 4], stride: KEY_GROUP };
-            let sums = columns(kernel, block, &self.query);
-            for ((score, sum), &key_max) in scores.iter_mut().zip(sums).zip(maxima) {
-                let mantissa = (key_max as u64 * u64::from(unit.mantissa)) >> 31;
-                *score = Factor { mantissa: mantissa as u32, shift }.apply(sum);
-                max = max.max(*score);
+        let shifts = self.shifts[layer * self.positions..].chunks_exact(KEY_GROUP);
+        let mut max = -(1 << (SCORE_BITS + 1));
+        let groups = self.exponents[..pos + 1].chunks_mut(KEY_GROUP).zip(shifts);
+        for (group, (exponents, shifts)) in groups.enumerate() {
+            let first = keys + group * KEY_GROUP * self.query.len();
+            let block = Block { pairs: &self.keys, starts: [first, first + 4], stride: KEY_GROUP };
+            let mut sums = columns(kernel, block, &self.query, start(firsts));
+            for sum in &mut sums {
+                *sum = ((i64::from(*sum) * i64::from(mantissa)) >> 32) as i32;
+            }
+            if left > 0 {
+                let limit = (1 << SCORE_BITS) >> left.min(31);
+                sums = sums.map(|score| score.clamp(-limit, limit) << left.min(31));
+            }
+            for ((exponent, score), shifts) in exponents.iter_mut().zip(sums).zip(shifts) {
+                let score = score >> (base as u32).wrapping_sub(shifts.key.into()).min(31);
+                *exponent = score + (i32::from(shifts.value) << X_BITS);
+                let less = max - *exponent;
+                max -= less & (less >> 31);
             }
         }
         max
     }
 
-    /// Turns scores into weights, `2^(score - max) · value_max`. Returns the sum of the powers in
-    /// Q2.30, and the largest weight in units of 2^-31.
+    /// `out[at..] = Σ weight · value / Σ power`, with `weight = 2^(exponent - max)` and
+    /// `power = weight / 2^(value's shift)`.
     #[optimize(speed)]
-    fn weigh(&mut self, tables: &Tables, Place { layer, pos }: Place, max: i32) -> (u64, i32) {
-        let start = layer * self.positions;
-        let (mut sum, mut weight_max) = (0, 0);
-        for (score, &value_max) in self.scores[..pos + 1].iter_mut().zip(&self.value_max[start..]) {
-            let power = tables.exp2_minus(max.wrapping_sub(*score) as u32);
-            sum += u64::from(power);
-            *score = ((u64::from(power) * value_max as u64) >> 31) as i32;
-            weight_max = weight_max.max(*score);
-        }
-        (sum, weight_max)
-    }
-
-    /// `out[at..] = Σ weight · value / sum`.
-    #[optimize(speed)]
-    fn mix(&mut self, kernel: Kernel, place: Place, sum: u64, weight_max: i32, at: usize) {
+    #[inline(never)]
+    fn mix(&mut self, kernel: Kernel, tables: &Tables, place: Place, max: i32, at: usize) {
         let Place { layer, pos } = place;
-        let to_weight = Requantizer::new(weight_max, WEIGHT_MAX);
+        let Some(table) = tables.exp2.first_chunk::<EXP2_ENTRIES>() else { return };
+        let (start_of_values, width) = (self.value_start(layer), self.value_width);
+        let shifts = &self.shifts[layer * self.positions..];
+        let least_shift = self.limits[layer].value;
+        let count = (pos + 1).next_multiple_of(VALUE_GROUP);
+        self.exponents[pos + 1..count].fill(max - FARTHEST);
+        let mut powers = 0;
+        // 2^(exponent - max) in Q2.30
+        let mut weight = |exponent: i32, shifts: Shifts| {
+            let far = max - exponent;
+            let beyond = (FARTHEST - far) >> 31;
+            let far = (far & !beyond | FARTHEST & beyond) as u32;
+            const POINT: u32 = X_BITS - EXP2_POINT_BITS;
+            let nearest = ((far & ((1 << X_BITS) - 1)) + (1 << (POINT - 1))) >> POINT;
+            let weight = table[nearest as usize].wrapping_shr(far >> X_BITS);
+            powers += u64::from(weight.wrapping_shr(u32::from(shifts.value.wrapping_sub(least_shift))));
+            (weight >> (TABLE_BITS - WEIGHT_BITS)) as i32
+        };
         self.totals.fill(0);
-        let (start, width) = (self.value_start(layer), self.value_width);
-        for (segment, scores) in self.scores[..pos + 1].chunks(SEGMENT).enumerate() {
-            for (weights, scores) in self.weights.iter_mut().zip(scores.chunks(VALUE_GROUP)) {
-                let first = to_weight.apply(scores[0]) as i16;
-                let second = scores.get(1).map_or(0, |&score| to_weight.apply(score) as i16);
-                *weights = [[first, second]; 4];
+        let segments = self.exponents[..count].chunks(SEGMENT).zip(shifts.chunks(SEGMENT));
+        for (segment, (exponents, shifts)) in segments.enumerate() {
+            let mut firsts = 0;
+            let pairs =
+                exponents.as_chunks::<VALUE_GROUP>().0.iter().zip(shifts.as_chunks::<VALUE_GROUP>().0);
+            for (operand, (exponents, shifts)) in self.weights.iter_mut().zip(pairs) {
+                let (first, second) = (weight(exponents[0], shifts[0]), weight(exponents[1], shifts[1]));
+                *operand = Operand::new(kernel, first, second);
+                firsts += first;
             }
-            let weights = &self.weights[..scores.len().div_ceil(VALUE_GROUP)];
-            let start = start + segment * SEGMENT / VALUE_GROUP * width;
+            let weights = &self.weights[..exponents.len() / VALUE_GROUP];
+            let first = start_of_values + segment * SEGMENT / VALUE_GROUP * width;
             for (part, totals) in self.totals.chunks_exact_mut(COLUMNS).enumerate() {
-                let start = start + part * COLUMNS;
-                let block = Block { pairs: &self.values, starts: [start, start + 4], stride: width };
-                let sums = columns(kernel, block, weights);
+                let first = first + part * COLUMNS;
+                let block = Block { pairs: &self.values, starts: [first, first + 4], stride: width };
+                let sums = columns(kernel, block, weights, start(firsts));
                 for (total, sum) in totals.iter_mut().zip(sums) {
                     *total += sum >> self.segment_shift;
                 }
             }
         }
-        // weight = integer · weight_max / WEIGHT_MAX · 2^31 / sum; value = integer · max / CACHE_MAX
-        let numerator = Scale::new(weight_max as u64, 31 + self.segment_shift as i32);
-        let limits = Scale::new(CACHE_MAX as u64 * WEIGHT_MAX as u64, 0);
-        let factor = Factor::new(numerator.div(limits.mul(Scale::new(sum, 0))));
+        // weight = integer · 2^-14, power = integer · 2^-30 · 2^-least shift
+        let unit = self.segment_shift + (TABLE_BITS - WEIGHT_BITS) + u32::from(least_shift);
+        let factor = Factor::new(Scale::new(1, unit as i32).div(Scale::new(powers, 0)));
         for (out, &total) in self.out[at..][..self.head_size].iter_mut().zip(&self.totals) {
             *out = factor.apply(total);
         }

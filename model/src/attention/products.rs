@@ -2,12 +2,65 @@
 //! columns of pairs of 16-bit numbers, multiplied by the same pairs and added. The cache lies so
 //! that eight neighbouring sums are eight columns.
 use crate::matmul::Kernel;
-use core::ops::Range;
 
-/// A pair of numbers that are multiplied by a pair: `p0 · x0 + p1 · x1`.
-pub type Pair = [i16; 2];
-/// A pair, once for each lane of a vector.
-pub type Broadcast = [Pair; 4];
+/// Two 12-bit numbers of a column, which are multiplied by two others: `p0 · x0 + p1 · x1`. The first
+/// is [`BIAS`] too large, so that it has no sign when the second is shifted out from above it.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub struct Pair(i32);
+
+/// What a pair's first number is too large by.
+const BIAS: i32 = 1 << 11;
+
+// SAFETY: any bits are a pair.
+unsafe impl bytemuck::Zeroable for Pair {}
+
+impl Pair {
+    /// Of numbers from -2048 to 2048.
+    #[inline(always)]
+    pub fn new(first: i32, second: i32) -> Self {
+        Self((first + BIAS) | (second << 16))
+    }
+
+    /// Changes the first number (0) or the second (1).
+    #[inline(always)]
+    pub fn set(&mut self, which: usize, number: i32) {
+        *self = match which {
+            0 => Self((self.0 & !0xFFFF) | (number + BIAS)),
+            _ => Self((self.0 & 0xFFFF) | (number << 16)),
+        };
+    }
+}
+
+/// What sums start at, for the sum of the operands' first numbers.
+#[inline(always)]
+pub fn start(firsts: i32) -> i32 {
+    firsts.wrapping_mul(-BIAS)
+}
+
+/// The two numbers that a row of pairs is multiplied by, as a kernel wants them.
+#[derive(Clone, Copy)]
+#[repr(C, align(16))]
+pub struct Operand([i32; 4]);
+
+// SAFETY: all bytes zero are two zeros.
+unsafe impl bytemuck::Zeroable for Operand {}
+
+impl Operand {
+    /// Of 16-bit numbers. For 16-bit products the pair, four times. For 32-bit products `x0` twice and
+    /// `x1 - 2^16 x0` twice: a whole pair is `p0 + 2^16 p1`, so `pair · x0 + p1 · (x1 - 2^16 x0)` is
+    /// right modulo 2^32 (as in `matmul/sse41.rs`).
+    #[inline(always)]
+    pub fn new(kernel: Kernel, first: i32, second: i32) -> Self {
+        let both = match kernel {
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Kernel::Sse41(_) => [first, second - (first << 16)],
+            _ => [(first & 0xFFFF) | (second << 16); 2],
+        };
+        Self([both[0], both[0], both[1], both[1]])
+    }
+}
+
 /// Columns that a SIMD kernel handles at once.
 pub const COLUMNS: usize = 8;
 
@@ -30,29 +83,30 @@ impl Block<'_> {
     }
 }
 
-/// `sums[c] = Σ over rows: block[row][c] · x[row]`; i32 must hold them.
+/// `sums[c] = Σ over rows: block[row][c] · x[row]`, which i32 must hold. `start` is what [`start`]
+/// says.
 #[inline]
-pub fn columns(kernel: Kernel, block: Block, x: &[Broadcast]) -> [i32; COLUMNS] {
+pub fn columns(kernel: Kernel, block: Block, x: &[Operand], start: i32) -> [i32; COLUMNS] {
     assert!(!x.is_empty() && block.is_within(x.len()), "rows of pairs outside the cache");
     match kernel {
-        Kernel::Scalar => scalar(block, x),
+        Kernel::Scalar => scalar(block, x, start),
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         // SAFETY: the block is within its pairs (asserted), and an `Sse2` exists only where its
         // creator promised that SSE2 works.
-        Kernel::Sse2(_) => unsafe { sse2::columns(block, x) },
+        Kernel::Sse2(_) => unsafe { sse2::columns(block, x, start) },
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         // SAFETY: as above.
-        Kernel::Sse41(_) => unsafe { sse2::columns_by_halves(block, x) },
+        Kernel::Sse41(_) => unsafe { sse41::columns(block, x, start) },
     }
 }
 
-fn scalar(block: Block, x: &[Broadcast]) -> [i32; COLUMNS] {
-    let mut sums = [0; COLUMNS];
-    for (sums, start) in sums.as_chunks_mut::<4>().0.iter_mut().zip(block.starts) {
+fn scalar(block: Block, x: &[Operand], start: i32) -> [i32; COLUMNS] {
+    let mut sums = [start; COLUMNS];
+    for (sums, first) in sums.as_chunks_mut::<4>().0.iter_mut().zip(block.starts) {
         for (row, x) in x.iter().enumerate() {
-            let pairs: Range<usize> = start + row * block.stride..start + row * block.stride + 4;
-            for (sum, p) in sums.iter_mut().zip(&block.pairs[pairs]) {
-                *sum += i32::from(p[0]) * i32::from(x[0][0]) + i32::from(p[1]) * i32::from(x[0][1]);
+            let (x0, x1) = (i32::from(x.0[0] as i16), x.0[0] >> 16);
+            for (sum, pair) in sums.iter_mut().zip(&block.pairs[first + row * block.stride..]) {
+                *sum = sum.wrapping_add((pair.0 & 0xFFFF) * x0 + (pair.0 >> 16) * x1);
             }
         }
     }
@@ -61,23 +115,20 @@ fn scalar(block: Block, x: &[Broadcast]) -> [i32; COLUMNS] {
 
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 mod sse2 {
-    use super::{Block, Broadcast, COLUMNS, Pair};
-    use core::arch::asm;
+    use super::{Block, COLUMNS, Operand};
     #[cfg(target_arch = "x86")]
     use core::arch::x86::*;
     #[cfg(target_arch = "x86_64")]
     use core::arch::x86_64::*;
 
-    /// For hardware.
-    ///
     /// # Safety
     /// All rows must lie within the block's pairs.
     #[target_feature(enable = "sse2")]
-    pub unsafe fn columns(block: Block, x: &[Broadcast]) -> [i32; COLUMNS] {
-        let mut sums = [_mm_setzero_si128(); 2];
+    pub unsafe fn columns(block: Block, x: &[Operand], start: i32) -> [i32; COLUMNS] {
+        let mut sums = [_mm_set1_epi32(start); 2];
         for (row, x) in x.iter().enumerate() {
             // SAFETY: `x` is 16 bytes.
-            let x = unsafe { _mm_loadu_si128((&raw const *x).cast()) };
+            let x = unsafe { _mm_load_si128((&raw const *x).cast()) };
             for (sum, start) in sums.iter_mut().zip(block.starts) {
                 // SAFETY: the caller's promise: four pairs, 16 bytes, lie there.
                 let pairs =
@@ -88,36 +139,51 @@ mod sse2 {
         // SAFETY: both are 32 bytes of plain integers.
         unsafe { core::mem::transmute::<[__m128i; 2], [i32; COLUMNS]>(sums) }
     }
+}
+
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+mod sse41 {
+    use super::{Block, COLUMNS, Operand, Pair};
+    use core::arch::asm;
 
     /// In the order that suits QEMU's translator, for the reasons of `matmul/sse41.rs`.
     ///
     /// # Safety
-    /// As [`columns`]; `x` must not be empty.
-    #[target_feature(enable = "sse2")]
-    pub unsafe fn columns_by_halves(block: Block, x: &[Broadcast]) -> [i32; COLUMNS] {
-        let mut sums = [0; COLUMNS];
+    /// All rows must lie within the block's pairs; `x` must not be empty.
+    #[target_feature(enable = "sse4.1")]
+    pub unsafe fn columns(block: Block, x: &[Operand], start: i32) -> [i32; COLUMNS] {
+        let mut sums = [start; COLUMNS];
         let [first, second] = block.starts.map(|start| block.pairs[start..].as_ptr());
         // SAFETY: the loop reads 16 bytes a row from both starts, which the caller promises to lie
-        // within the pairs, and 16 bytes a row of `x`, and writes the 32 bytes of `sums`. It uses
-        // only the registers that it names.
+        // within the pairs, and 16 bytes a row of `x`, and reads and writes the 32 bytes of `sums`. It
+        // uses only the registers that it names.
         unsafe {
             asm!(
-                "pxor xmm0, xmm0",
-                "pxor xmm1, xmm1",
+                "movd xmm0, dword ptr [{sums}]",
+                "pshufd xmm0, xmm0, 0",
+                "movdqa xmm1, xmm0",
                 "2:",
                 "movlps xmm4, [{first}]",
                 "movhps xmm4, [{first} + 8]",
-                "movlps xmm2, [{x}]",
-                "movhps xmm2, [{x} + 8]",
                 "movlps xmm5, [{second}]",
                 "movhps xmm5, [{second} + 8]",
-                "pmaddwd xmm4, xmm2",
-                "pmaddwd xmm5, xmm2",
+                "movddup xmm2, [{x}]",
+                "movddup xmm3, [{x} + 8]",
+                "movdqa xmm6, xmm4",
+                "movdqa xmm7, xmm5",
+                "psrad xmm6, 16",
+                "psrad xmm7, 16",
+                "pmulld xmm4, xmm2",
+                "pmulld xmm5, xmm2",
+                "pmulld xmm6, xmm3",
+                "pmulld xmm7, xmm3",
                 "add {first}, {stride}",
                 "add {second}, {stride}",
+                "add {x}, 16",
                 "paddd xmm0, xmm4",
                 "paddd xmm1, xmm5",
-                "add {x}, 16",
+                "paddd xmm0, xmm6",
+                "paddd xmm1, xmm7",
                 "dec {count}",
                 "jnz 2b",
                 "movups [{sums}], xmm0",
@@ -128,7 +194,8 @@ mod sse2 {
                 stride = in(reg) block.stride * size_of::<Pair>(),
                 count = inout(reg) x.len() => _,
                 sums = in(reg) sums.as_mut_ptr(),
-                out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm4") _, out("xmm5") _,
+                out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
+                out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
                 options(nostack),
             );
         }
@@ -144,19 +211,20 @@ mod tests {
     proptest! {
         #[test]
         fn kernels_give_the_same_sums(
-            pairs in prop::collection::vec([-2047i16..=2047, -2047i16..=2047], 160), rows in 1usize..16,
-            weights in prop::collection::vec([i16::MIN + 1..=i16::MAX, i16::MIN + 1..=i16::MAX], 16),
+            pairs in prop::collection::vec([-2048i32..=2048, -2048i32..=2048], 160), rows in 1usize..16,
+            factors in prop::collection::vec([-16384i32..=16384, -16384i32..=16384], 16),
         ) {
-            let x: Vec<Broadcast> = weights[..rows].iter().map(|&pair| [pair; 4]).collect();
-            let block = Block { pairs: &pairs, starts: [3, 7], stride: 9 };
+            let columns_of = |kernel| {
+                let x: Vec<Operand> = factors[..rows].iter().map(|x| Operand::new(kernel, x[0], x[1])).collect();
+                let pairs: Vec<Pair> = pairs.iter().map(|p| Pair::new(p[0], p[1])).collect();
+                let block = Block { pairs: &pairs, starts: [3, 7], stride: 9 };
+                columns(kernel, block, &x, start(factors[..rows].iter().map(|x| x[0]).sum()))
+            };
             for kernel in Kernel::all() {
-                let sums = columns(kernel, block, &x);
-                for (c, sum) in sums.into_iter().enumerate() {
+                for (c, sum) in columns_of(kernel).into_iter().enumerate() {
                     let column = (0..rows).map(|row| pairs[3 + c + row * 9]);
-                    let exact: i64 = column.zip(&weights).map(|(p, w)| {
-                        i64::from(p[0]) * i64::from(w[0]) + i64::from(p[1]) * i64::from(w[1])
-                    }).sum();
-                    prop_assert_eq!(i64::from(sum), exact, "{:?}", kernel);
+                    let exact: i32 = column.zip(&factors).map(|(p, x)| p[0] * x[0] + p[1] * x[1]).sum();
+                    prop_assert_eq!(sum, exact, "{:?}", kernel);
                 }
             }
         }

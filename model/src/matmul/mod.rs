@@ -116,25 +116,34 @@ impl Activations {
 
 /// `y = W @ x` with `w.fraction_bits` fraction bits, limited to i32. x has `w.cols` values, y
 /// `w.rows`.
-#[optimize(speed)]
 pub fn matmul(processors: Processors, w: &Matrix, x: &Activations, y: &mut [i32]) {
     debug_assert_eq!(y.len(), w.rows);
     debug_assert_eq!(x.fours.len(), Matrix::tiles_per_block(w.cols));
     // total · row_scale · 2^exponent · x_scale · 2^fraction_bits, with row_scale · x mantissa
     // taken 31 bits down, so that it stays below 2^31.
     let shift = -(w.exponent + x.scale.exponent + w.fraction_bits + 31);
-    processors.share_out(y, TILE_ROWS, |block, y| {
-        let totals = x.kernel.block(w.block(block), &x.fours, x.start);
-        let scales = &w.scales[block * TILE_ROWS..];
-        let rows = y.iter_mut().zip(scales).zip(&totals);
-        let mantissa = |scale: u32| ((u64::from(scale) * u64::from(x.scale.mantissa)) >> 31) as u32;
-        match UpperShift::new(shift) {
-            Some(shift) => rows.for_each(|((y, &scale), &total)| *y = shift.apply(total, mantissa(scale))),
-            None => rows.for_each(|((y, &scale), &total)| {
-                *y = Factor { mantissa: mantissa(scale), shift }.apply(total);
-            }),
+    processors.share_out(y, TILE_ROWS, |block, y| block_of_rows(w, block, x, shift, y));
+}
+
+/// The part of the product that one block of rows gives.
+#[optimize(speed)]
+#[inline(never)] // into a closure, which is optimized for size
+fn block_of_rows(w: &Matrix, block: usize, x: &Activations, shift: i32, y: &mut [i32]) {
+    let totals = x.kernel.block(w.block(block), &x.fours, x.start);
+    let rows = y.iter_mut().zip(&w.scales[block * TILE_ROWS..]).zip(&totals);
+    let mantissa = |scale: u32| ((u64::from(scale) * u64::from(x.scale.mantissa)) >> 31) as u32;
+    match UpperShift::new(shift) {
+        Some(shift) => {
+            for ((y, &scale), &total) in rows {
+                *y = shift.apply(total, mantissa(scale));
+            }
         }
-    });
+        None => {
+            for ((y, &scale), &total) in rows {
+                *y = Factor { mantissa: mantissa(scale), shift }.apply(total);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
