@@ -85,7 +85,7 @@ impl Block<'_> {
 
 /// `sums[c] = Σ over rows: block[row][c] · x[row]`, which i32 must hold. `start` is what [`start`]
 /// says.
-#[inline]
+#[inline(always)]
 pub fn columns(kernel: Kernel, block: Block, x: &[Operand], start: i32) -> [i32; COLUMNS] {
     assert!(!x.is_empty() && block.is_within(x.len()), "rows of pairs outside the cache");
     match kernel {
@@ -153,14 +153,13 @@ mod sse41 {
     #[target_feature(enable = "sse4.1")]
     pub unsafe fn columns(block: Block, x: &[Operand], start: i32) -> [i32; COLUMNS] {
         let mut sums = [start; COLUMNS];
-        let [first, second] = block.starts.map(|start| block.pairs[start..].as_ptr());
+        let [first, second] = block.starts.map(|start| block.pairs.as_ptr().wrapping_add(start));
         // SAFETY: the loop reads 16 bytes a row from both starts, which the caller promises to lie
         // within the pairs, and 16 bytes a row of `x`, and reads and writes the 32 bytes of `sums`. It
         // uses only the registers that it names.
         unsafe {
             asm!(
-                "movd xmm0, dword ptr [{sums}]",
-                "pshufd xmm0, xmm0, 0",
+                "movddup xmm0, [{sums}]",
                 "movdqa xmm1, xmm0",
                 "2:",
                 "movlps xmm4, [{first}]",

@@ -32,12 +32,11 @@ pub fn block(tiles: &[Tile], x: &[Four], start: i32) -> [i32; TILE_ROWS] {
     }
     for (half, totals) in totals.as_chunks_mut::<{ TILE_ROWS / 2 }>().0.iter_mut().enumerate() {
         // SAFETY: `count` is 1 or more; the loop reads 32 bytes at offset 0 or 32 of `count` tiles
-        // and all 32 bytes of `count` inputs, and writes the 32 bytes of `totals`. It uses only the
-        // registers that it names, and the caller's SSE4.1.
+        // and all 32 bytes of `count` inputs, and reads and writes the 32 bytes of `totals`. It uses only
+        // the registers that it names, and the caller's SSE4.1.
         unsafe {
             asm!(
-                "movd xmm0, {start:e}",
-                "pshufd xmm0, xmm0, 0",
+                "movddup xmm0, [{totals}]",
                 "movdqa xmm1, xmm0",
                 // no top bytes are left over from a tile before the first
                 "pxor xmm3, xmm3",
@@ -98,7 +97,6 @@ pub fn block(tiles: &[Tile], x: &[Four], start: i32) -> [i32; TILE_ROWS] {
                 x = inout(reg) x.as_ptr() => _,
                 count = inout(reg) count => _,
                 totals = in(reg) totals.as_mut_ptr(),
-                start = in(reg) start,
                 out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
                 out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
                 options(nostack),
