@@ -1,4 +1,4 @@
-//! Builds the boot sector, the loader and the kernel for the bare machine, checks that they fit, and leaves
+//! Builds the boot sector, the loader, the kernel and the benchmark for the bare machine, checks that they fit, and leaves
 //! them for `src/embedded.rs` to put into the host program.
 use std::{
     env, fs,
@@ -31,8 +31,11 @@ fn main() {
     for source in SOURCES {
         println!("cargo:rerun-if-changed={}", root.join(source).display());
     }
-    let code = match machine_code::MachineCode::from_source(root, &root.join("target/machine"), &[]) {
-        Ok(code) => code,
+    let target_dir = root.join("target/machine");
+    let built = machine_code::MachineCode::from_source(root, &target_dir, &[])
+        .and_then(|code| Ok((code, machine_code::MachineCode::bench_from_source(root, &target_dir)?)));
+    let (code, bench) = match built {
+        Ok(built) => built,
         Err(error) => {
             eprintln!("{error}");
             exit(1)
@@ -40,7 +43,7 @@ fn main() {
     };
     let write = |name: &str, bytes: &[u8]| fs::write(out.join(name), bytes).expect("OUT_DIR can be written");
     write("stage1.bin", &code.stage1);
-    for (name, program) in [("loader", code.loader), ("kernel", code.kernel)] {
+    for (name, program) in [("loader", code.loader), ("kernel", code.kernel), ("bench", bench)] {
         write(&format!("{name}.bin"), &program.file);
         // As Rust source: `Sizes { code: 1, ... }` is what its Debug form gives.
         write(&format!("{name}.sizes.rs"), format!("{:?}", program.sizes).as_bytes());

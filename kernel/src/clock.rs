@@ -75,20 +75,25 @@ impl Clock {
 
     /// Microseconds since `earlier`.
     pub fn micros_since(&self, earlier: Moment) -> u64 {
-        let now = self.now().0;
-        match self {
-            Self::Tsc(hz) => micros(now.wrapping_sub(earlier.0), *hz),
+        self.between(earlier, self.now(), 1_000_000)
+    }
+
+    /// Nanoseconds from one moment to another.
+    pub fn nanos_between(&self, earlier: Moment, later: Moment) -> u64 {
+        self.between(earlier, later, 1_000_000_000)
+    }
+
+    /// The time between two moments in parts of a second, without overflow for centuries.
+    fn between(&self, earlier: Moment, later: Moment, parts: u64) -> u64 {
+        let (units, hz) = match self {
+            Self::Tsc(hz) => (later.0.wrapping_sub(earlier.0), *hz),
             Self::Pit => {
                 let day = TICKS_PER_DAY << 16;
-                micros((now + day - earlier.0) % day, PIT_HZ)
+                ((later.0 + day - earlier.0) % day, PIT_HZ)
             }
-        }
+        };
+        units / hz * parts + units % hz * parts / hz
     }
-}
-
-/// `units` of `hz` in microseconds, without overflow for centuries.
-fn micros(units: u64, hz: u64) -> u64 {
-    units / hz * 1_000_000 + units % hz * 1_000_000 / hz
 }
 
 fn tsc() -> u64 {

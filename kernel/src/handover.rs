@@ -12,6 +12,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::arch::{asm, global_asm};
 use linked_list_allocator::Heap;
+use model::measurement::Measured;
 use model::packed::Model;
 use model::settings::Settings;
 use stage1::low_memory::{PROGRAM_CODE, PROGRAM_CS, PROGRAM_DATA, STAGE1};
@@ -33,6 +34,8 @@ pub struct Handover {
     pub cpu: Cpu,
     /// The calibrated clock.
     pub clock: Clock,
+    /// How fast the model was read.
+    pub load: Measured,
     /// The processors that the machine lists, where more than one was asked for.
     pub processors: Option<Processors>,
     console: Console,
@@ -46,11 +49,11 @@ impl Handover {
         context: usize,
         settings: Settings,
         cpu: Cpu,
-        clock: Clock,
+        (clock, load): (Clock, Measured),
         processors: Option<Processors>,
     ) -> Box<Self> {
         let (console, heap) = (Console::absent(), Heap::empty());
-        Box::new(Self { magic: MAGIC, model, context, settings, cpu, clock, processors, console, heap })
+        Box::new(Self { magic: MAGIC, model, context, settings, cpu, clock, load, processors, console, heap })
     }
 
     /// Puts the kernel's file over the program that runs, and starts it.

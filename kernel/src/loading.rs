@@ -2,6 +2,7 @@
 use crate::clock::Clock;
 use crate::print;
 use core::fmt;
+use model::measurement::Measured;
 use model::source::Source;
 
 /// The line is written anew after at least this many bytes, 1 MiB, and once for each mark of the bar.
@@ -34,9 +35,10 @@ impl<'c, S: Source> Loading<'c, S> {
     }
 
     /// Ends the line, after the model's checksum was found right: how much, how long, how fast.
-    pub fn finish(self) {
+    pub fn finish(self) -> Measured {
         let (bar, done, rate) = (self.bar(), Megabytes(self.done), self.rate());
         print!("\rloaded  {bar} {done} in {} ms, {rate}/s, checksum right\n", self.micros / 1000);
+        Measured { count: self.done, micros: self.micros }
     }
 
     fn update(&mut self) {

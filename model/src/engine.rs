@@ -16,6 +16,11 @@ pub trait Engine {
     /// token after it. Positions go up from 0; a position that was read before may be read again.
     fn forward(&mut self, token: u32, pos: usize) -> Result<&[i32], EngineError>;
 
+    /// Reads a token whose successor is known, so that nobody asks for the logits.
+    fn read(&mut self, token: u32, pos: usize) -> Result<(), EngineError> {
+        self.forward(token, pos).map(|_| ())
+    }
+
     /// Whether a story ends when this token comes.
     fn ends(&self, token: u32) -> bool {
         token == BOS || token == EOS

@@ -8,16 +8,19 @@ use crate::engine::{Engine, EngineError, check_step};
 use crate::ffn::swiglu;
 use crate::fixed::Scale;
 use crate::matmul::{Activations, Kernel, matmul};
+use crate::measurement::{Phase, Stopwatch};
 use crate::norm::{RESIDUAL_BITS, rmsnorm};
 use crate::packed::{Layer, Model};
 use crate::shape::Shape;
 use crate::team::Processors;
 use alloc::vec::Vec;
 
-/// The engine: a model, its key/value cache and its activations, by llama2.c's names.
-pub struct Int8<'m> {
+/// The engine: a model, its key/value cache and its activations, by llama2.c's names. `S` times the
+/// phases of a token.
+pub struct Int8<'m, S = ()> {
     model: &'m Model,
     processors: Processors<'m>,
+    stopwatch: S,
     attention: Attention,
     /// The residual stream (dim,), Q16.16.
     x: Vec<i32>,
@@ -49,6 +52,18 @@ impl<'m> Int8<'m> {
 
     /// [`Int8::new`] on more than one processor.
     pub fn on(processors: Processors<'m>, model: &'m Model, context: usize) -> Result<Self, EngineError> {
+        Self::timed(processors, model, context, ())
+    }
+}
+
+impl<'m, S: Stopwatch> Int8<'m, S> {
+    /// [`Int8::on`], with the phases timed.
+    pub fn timed(
+        processors: Processors<'m>,
+        model: &'m Model,
+        context: usize,
+        stopwatch: S,
+    ) -> Result<Self, EngineError> {
         let shape = &model.shape;
         if context == 0 || context > shape.seq_len {
             return Err(EngineError::Position { pos: context, context: shape.seq_len });
@@ -57,6 +72,7 @@ impl<'m> Int8<'m> {
         let engine = Self {
             model,
             processors,
+            stopwatch,
             attention: Attention::new(&mut allocator, shape, context),
             x: allocator.zeroed(shape.dim),
             input: Activations::new(&mut allocator, shape.dim.max(shape.hidden_dim), processors.kernel),
@@ -74,12 +90,14 @@ impl<'m> Int8<'m> {
         let tables = (&self.model.tables, &self.model.rope);
         rmsnorm(&self.x, &layer.rms_att, &mut self.xb, &mut self.input);
         matmul(self.processors, &layer.wqkv, &self.input, &mut self.qkv);
+        self.stopwatch.lap(Phase::Qkv);
         let fraction_bits = layer.wqkv.fraction_bits;
         let (place, input) = (Place { layer: index, pos }, Projected { qkv: &mut self.qkv, fraction_bits });
         self.attention.attend(self.processors, tables, place, input, &mut self.xb);
         self.input.quantize(&self.xb, Scale::new(1, -fraction_bits));
         matmul(self.processors, &layer.wo, &self.input, &mut self.xb);
         add(&mut self.x, &self.xb);
+        self.stopwatch.lap(Phase::Attention);
     }
 
     /// `x += w2 @ (silu(w1 @ rmsnorm(x)) · (w3 @ rmsnorm(x)))`
@@ -91,10 +109,11 @@ impl<'m> Int8<'m> {
         self.input.quantize(gate, Scale::new(1, -fraction_bits));
         matmul(self.processors, &layer.w2, &self.input, &mut self.xb);
         add(&mut self.x, &self.xb);
+        self.stopwatch.lap(Phase::Ffn);
     }
 }
 
-impl Engine for Int8<'_> {
+impl<S: Stopwatch> Engine for Int8<'_, S> {
     fn shape(&self) -> &Shape {
         &self.model.shape
     }
@@ -104,6 +123,15 @@ impl Engine for Int8<'_> {
     }
 
     fn forward(&mut self, token: u32, pos: usize) -> Result<&[i32], EngineError> {
+        self.read(token, pos)?;
+        let model = self.model;
+        rmsnorm(&self.x, &model.rms_final, &mut self.xb, &mut self.input);
+        matmul(self.processors, &model.classifier, &self.input, &mut self.logits);
+        self.stopwatch.lap(Phase::Classifier);
+        Ok(&self.logits)
+    }
+
+    fn read(&mut self, token: u32, pos: usize) -> Result<(), EngineError> {
         let model = self.model;
         check_step(&model.shape, self.context(), token, pos)?;
         model.embedding().gather_row(token as usize, RESIDUAL_BITS, &mut self.x);
@@ -111,9 +139,7 @@ impl Engine for Int8<'_> {
             self.attention_block(layer, index, pos);
             self.ffn_block(layer);
         }
-        rmsnorm(&self.x, &model.rms_final, &mut self.xb, &mut self.input);
-        matmul(self.processors, &model.classifier, &self.input, &mut self.logits);
-        Ok(&self.logits)
+        Ok(())
     }
 }
 

@@ -32,12 +32,14 @@ pub mod encoder;
 pub mod engine;
 pub mod ffn;
 pub mod fixed;
+pub mod floor;
 pub mod generate;
 #[cfg(feature = "std")]
 pub mod host;
 pub mod int8;
 pub mod matmul;
 pub mod matrix;
+pub mod measurement;
 pub mod norm;
 pub mod packed;
 pub mod rope;

@@ -38,6 +38,8 @@ pub enum Command {
     Image(ImageArgs),
     /// Measure what the small arithmetic costs: fp32, int8 and the 1356-byte mode on one text
     Compare(CompareArgs),
+    /// Measure how fast the machine runs, phase by phase, and how near to what it could
+    Bench(BenchArgs),
     /// Download a published model into the cache folder, checked by its SHA-256
     Fetch(FetchArgs),
     /// Write a random checkpoint of any shape: for tests of speed and size, not for reading
@@ -198,6 +200,51 @@ pub struct CompareArgs {
     /// Also boot each engine in QEMU, and check every token and every logit against the host's
     #[arg(long)]
     pub in_emulator: bool,
+}
+
+/// `bench`.
+#[derive(Args, Debug)]
+pub struct BenchArgs {
+    /// Names or checkpoints, or 260K, 15M, 42M, 110M or a shape as for synth: random weights
+    #[arg(default_value = crate::models::DEFAULT, value_name = "MODEL")]
+    pub models: Vec<String>,
+    /// The tokenizer, where it is not found beside the model
+    #[arg(short = 'z', long, value_name = "FILE")]
+    pub tokenizer: Option<PathBuf>,
+    /// Boots of each; the table shows medians
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub repeat: u32,
+    /// Tokens of each story
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    pub steps: u32,
+    /// Processors, one number or several: 1,2
+    #[arg(long, value_name = "LIST", default_value = "1", value_delimiter = ',')]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub cpus: Vec<u32>,
+    /// The kind of PC
+    #[arg(long, value_enum, default_value_t)]
+    pub machine: Machine,
+    /// How QEMU runs the machine's code
+    #[arg(long, value_enum, default_value = "tcg")]
+    pub accel: Accelerator,
+    /// Also the engine as a program of this computer, one thread
+    #[arg(long)]
+    pub host: bool,
+    /// Also boot another program's disk image, and watch its screen until it stops
+    #[arg(long, value_name = "IMG", requires = "vs_tokens")]
+    pub vs_image: Option<PathBuf>,
+    /// How many tokens that program prints
+    #[arg(long, value_name = "N", requires = "vs_image")]
+    pub vs_tokens: Option<u32>,
+    /// Seconds that a boot may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub patience: u64,
+    /// Draw tokens a second over parameters into this SVG file
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
+    /// One JSON document on stdout, and nothing else
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `fetch`.

@@ -19,6 +19,11 @@ pub fn machine_code() -> MachineCode {
     }
 }
 
+/// The same with the benchmark in the kernel's place.
+pub fn bench_code() -> MachineCode {
+    MachineCode { kernel: program!("bench"), ..machine_code() }
+}
+
 /// The name of the model that ships with the project.
 pub const MODEL_NAME: &str = "bedtime260K";
 /// Its checkpoint: llama2.c's format, version 0.

@@ -3,6 +3,7 @@
 //! One way through: a checkpoint is found ([`models`]), quantized and packed (crate `model`),
 //! laid out behind the boot sector and the kernel ([`image`], [`machine_code`]) and booted
 //! ([`emulator`]).
+pub mod bench;
 pub mod beside;
 pub mod cli;
 pub mod commands;

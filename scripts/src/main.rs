@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use unreallm::{
     cli::{Cli, Command},
-    commands::{compare, fetch, image, inspect, run, synth, web},
+    commands::{bench, compare, fetch, image, inspect, run, synth, web},
     emulator::Outcome,
 };
 
@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         Command::Image(args) => image::image(&args).map(|()| ExitCode::SUCCESS),
         Command::Fetch(args) => fetch::fetch(&args).map(|()| ExitCode::SUCCESS),
         Command::Compare(args) => compare::compare(&args).map(|()| ExitCode::SUCCESS),
+        Command::Bench(args) => bench::bench(&args).map(|()| ExitCode::SUCCESS),
         Command::Synth(args) => synth::synth(&args).map(|()| ExitCode::SUCCESS),
         Command::Web(args) => web::web(&args).map(|()| ExitCode::SUCCESS),
         Command::Inspect(args) => inspect::inspect(&args).map(|()| ExitCode::SUCCESS),

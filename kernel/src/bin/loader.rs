@@ -18,6 +18,7 @@ use kernel::power;
 use kernel::refusal::OrRefuse;
 use kernel::sector_source::SectorSource;
 use kernel::{a20, console, exceptions, flat_limits, heap, integrity, memory, println, smp, stack_guard};
+use model::measurement::Measured;
 use model::packed::{Model, PackedHeader};
 use model::settings::{SETTINGS_BYTES, Settings};
 use model::source::Source;
@@ -49,9 +50,9 @@ extern "C" fn program_main(drive: u32) -> ! {
     let settings = read_settings(&mut disk);
     power::set_power_off(settings.exit);
     let kernel = read_kernel(&mut disk);
-    let (model, plan, place) = load_model(&mut disk, &clock);
+    let (model, plan, place, load) = load_model(&mut disk, &clock);
     let processors = if settings.cpus > 1 { smp::find() } else { None };
-    let handover = Handover::new(model, plan.context, settings, cpu, clock, processors);
+    let handover = Handover::new(model, plan.context, settings, cpu, (clock, load), processors);
     let header = ProgramHeader::read(&kernel).expect("the kernel was checked");
     // The cache is the first thing that the kernel allocates.
     let cache = heap::next_place(plan.memory.kv_cache as usize);
@@ -92,8 +93,8 @@ fn read_kernel(disk: &mut Disk) -> Vec<u8> {
     kernel
 }
 
-/// The model, what of the memory is for what, and where the model begins.
-fn load_model(disk: &mut Disk, clock: &Clock) -> (Model, Plan, u32) {
+/// The model, what of the memory is for what, where the model begins, and how fast it came.
+fn load_model(disk: &mut Disk, clock: &Clock) -> (Model, Plan, u32, Measured) {
     let mut source = Loading::new(SectorSource::new(disk, MODEL_LBA), clock);
     let header = PackedHeader::read(&mut source).or_refuse();
     println!("model   {}, {} parameters", header.name, Millions(header.shape.parameters()));
@@ -104,6 +105,5 @@ fn load_model(disk: &mut Disk, clock: &Clock) -> (Model, Plan, u32) {
     source.show(header.packed_bytes());
     let place = heap::next_place(header.entries[0].bytes() as usize);
     let model = Model::load(&header, &mut source).or_refuse();
-    source.finish();
-    (model, plan, place)
+    (model, plan, place, source.finish())
 }

@@ -119,9 +119,9 @@ impl Activations {
 pub fn matmul(processors: Processors, w: &Matrix, x: &Activations, y: &mut [i32]) {
     debug_assert_eq!(y.len(), w.rows);
     debug_assert_eq!(x.fours.len(), Matrix::tiles_per_block(w.cols));
-    // total · row_scale · 2^exponent · x_scale · 2^fraction_bits, with row_scale · x mantissa
-    // taken 31 bits down, so that it stays below 2^31.
-    let shift = -(w.exponent + x.scale.exponent + w.fraction_bits + 31);
+    // total · row_scale · 2^exponent · x_scale · 2^fraction_bits, with the upper half of
+    // row_scale · x mantissa, which is below 2^30.
+    let shift = -(w.exponent + x.scale.exponent + w.fraction_bits + 32);
     processors.share_out(y, TILE_ROWS, |block, y| block_of_rows(w, block, x, shift, y));
 }
 
@@ -131,7 +131,7 @@ pub fn matmul(processors: Processors, w: &Matrix, x: &Activations, y: &mut [i32]
 fn block_of_rows(w: &Matrix, block: usize, x: &Activations, shift: i32, y: &mut [i32]) {
     let totals = x.kernel.block(w.block(block), &x.fours, x.start);
     let rows = y.iter_mut().zip(&w.scales[block * TILE_ROWS..]).zip(&totals);
-    let mantissa = |scale: u32| ((u64::from(scale) * u64::from(x.scale.mantissa)) >> 31) as u32;
+    let mantissa = |scale: u32| ((u64::from(scale) * u64::from(x.scale.mantissa)) >> 32) as u32;
     match UpperShift::new(shift) {
         Some(shift) => {
             for ((y, &scale), &total) in rows {

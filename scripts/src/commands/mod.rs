@@ -1,4 +1,5 @@
 //! The commands of `cargo unreal`, a file each.
+pub mod bench;
 pub mod compare;
 pub mod fetch;
 pub mod image;
@@ -52,6 +53,8 @@ pub enum CommandError {
     Fetch(#[from] FetchError),
     #[error(transparent)]
     Compare(#[from] crate::compare::CompareError),
+    #[error(transparent)]
+    Bench(#[from] crate::bench::BenchError),
     #[error(transparent)]
     Shape(#[from] model::host::synth::ShapeTextError),
     #[error(transparent)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use model::{
     engine::EngineError,
+    packed::PackedHeader,
     settings::{EngineKind, Settings},
     trace::TraceRecord,
 };
@@ -82,6 +83,12 @@ pub enum MachineError {
     },
 }
 
+/// Memory in MiB of a PC that holds a model with all of its context.
+pub fn memory_mib(header: &PackedHeader) -> u32 {
+    let needed = header.memory(header.shape.seq_len).total().div_ceil(1 << 20);
+    (needed + SPARE_MIB).max(LEAST_MIB) as u32
+}
+
 /// Boots a story with an engine and compares its trace with the host's. Returns the steps, all of
 /// them equal.
 ///
@@ -96,12 +103,11 @@ pub fn check(subject: &Subject, engine: EngineKind, check: Check) -> Result<usiz
     image::write(&path, Medium::Disk, &embedded::machine_code(), &settings, |file| {
         std::io::Write::write_all(file, &subject.packed)
     })?;
-    let needed = subject.header.memory(subject.weights.shape.seq_len).total().div_ceil(1 << 20);
     let qemu = Qemu {
         machine: Machine::Q35,
         accelerator,
         storage: Storage::Own,
-        memory_mib: (needed + SPARE_MIB).max(LEAST_MIB) as u32,
+        memory_mib: memory_mib(&subject.header),
         cpus: 1,
         window: false,
         keys: Keys::Cooked,

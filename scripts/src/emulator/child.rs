@@ -3,7 +3,7 @@ use std::{
     io,
     ops::ControlFlow,
     os::unix::process::CommandExt,
-    process::{Child, ChildStderr, ChildStdout, Command, ExitStatus},
+    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus},
     sync::{
         OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -63,6 +63,11 @@ impl Guarded {
         let terminal = Saved::now();
         let child = command.spawn().map_err(|cause| EmulatorError::Start { program, cause })?;
         Ok(Self { child, own_group, _terminal: terminal, interrupted })
+    }
+
+    /// Its standard input, where it was piped and not yet taken.
+    pub fn take_stdin(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
     }
 
     /// Its standard output, where it was piped and not yet taken.

@@ -1,6 +1,6 @@
 //! Boots an image in an emulator, with its serial port on this terminal.
 pub mod bochs;
-mod child;
+pub(crate) mod child;
 pub mod keys;
 pub mod kvm_probe;
 pub mod qemu;

@@ -25,6 +25,9 @@ pub const LOADER: Program = Program { package: "unreallm-kernel", binary: "loade
 /// The kernel.
 pub const KERNEL: Program = Program { package: "unreallm-kernel", binary: "kernel", feature: "machine" };
 
+/// The benchmark.
+pub const BENCH: Program = Program { package: "unreallm-kernel", binary: "bench", feature: "machine" };
+
 /// Why a program of the bare machine could not be compiled.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {

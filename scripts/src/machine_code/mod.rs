@@ -7,7 +7,7 @@ pub mod flatten;
 
 use std::path::Path;
 
-use compile::{CompileError, KERNEL, LOADER, STAGE1, compile};
+use compile::{BENCH, CompileError, KERNEL, LOADER, STAGE1, compile};
 use flatten::{FlattenError, Sizes, flatten};
 use stage1::{
     disk_map::{PROGRAM_SECTORS, SECTOR, STAGE1_BYTES},
@@ -75,6 +75,14 @@ impl MachineCode {
         let loader = compile(root, target_dir, LOADER, features)?;
         let kernel = compile(root, target_dir, KERNEL, features)?;
         Self::from_elf(&stage1, &loader, &kernel)
+    }
+
+    /// Compiles the benchmark, which may take the kernel's place.
+    ///
+    /// # Errors
+    /// As [`MachineCode::from_source`].
+    pub fn bench_from_source(root: &Path, target_dir: &Path) -> Result<Program, MachineCodeError> {
+        Program::new("the benchmark", &compile(root, target_dir, BENCH, &[])?)
     }
 
     /// From the three ELF files, with their sizes checked.
