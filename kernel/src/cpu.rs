@@ -114,17 +114,15 @@ impl Cpu {
         self.features.contains(Features::FXSR | Features::SSE | Features::SSE2)
     }
 
-    /// The fastest kernel that this CPU runs, for after [`set_up`].
-    pub fn kernel(&self) -> Kernel {
-        if !self.has_sse2() {
-            return Kernel::Scalar;
-        }
-        if self.is_tcg() && self.features.contains(Features::SSE3 | Features::SSE4_1) {
-            // SAFETY: the CPU has all of SSE2 to SSE4.1, and [`set_up`] has switched it on.
-            return Kernel::Sse41(unsafe { Sse41::new() });
-        }
+    /// The SIMD kernels that this CPU runs, the fastest first, for after [`set_up`].
+    pub fn kernels(&self) -> impl Iterator<Item = Kernel> {
+        let has_sse41 =
+            self.has_sse2() && self.is_tcg() && self.features.contains(Features::SSE3 | Features::SSE4_1);
+        // SAFETY: the CPU has all of SSE2 to SSE4.1, and [`set_up`] has switched it on.
+        let sse41 = has_sse41.then(|| Kernel::Sse41(unsafe { Sse41::new() }));
         // SAFETY: the CPU has SSE2, and [`set_up`] has switched it on.
-        Kernel::Sse2(unsafe { Sse2::new() })
+        let sse2 = self.has_sse2().then(|| Kernel::Sse2(unsafe { Sse2::new() }));
+        sse41.into_iter().chain(sse2)
     }
 }
 

@@ -12,6 +12,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::arch::{asm, global_asm};
 use linked_list_allocator::Heap;
+use model::matmul::Kernel;
 use model::measurement::Measured;
 use model::packed::Model;
 use model::settings::Settings;
@@ -32,6 +33,8 @@ pub struct Handover {
     pub settings: Settings,
     /// What CPUID said.
     pub cpu: Cpu,
+    /// The kernel that was found right on it.
+    pub kernel: Kernel,
     /// The calibrated clock.
     pub clock: Clock,
     /// How fast the model was read.
@@ -48,12 +51,24 @@ impl Handover {
         model: Model,
         context: usize,
         settings: Settings,
-        cpu: Cpu,
+        (cpu, kernel): (Cpu, Kernel),
         (clock, load): (Clock, Measured),
         processors: Option<Processors>,
     ) -> Box<Self> {
         let (console, heap) = (Console::absent(), Heap::empty());
-        Box::new(Self { magic: MAGIC, model, context, settings, cpu, clock, load, processors, console, heap })
+        Box::new(Self {
+            magic: MAGIC,
+            model,
+            context,
+            settings,
+            cpu,
+            kernel,
+            clock,
+            load,
+            processors,
+            console,
+            heap,
+        })
     }
 
     /// Puts the kernel's file over the program that runs, and starts it.

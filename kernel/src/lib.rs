@@ -55,6 +55,8 @@ pub mod power;
 #[cfg(target_os = "none")]
 pub mod refusal;
 #[cfg(target_os = "none")]
+pub mod self_test;
+#[cfg(target_os = "none")]
 pub mod serial_input;
 #[cfg(target_os = "none")]
 pub mod session;

@@ -45,6 +45,7 @@ pub mod packed;
 pub mod rope;
 pub mod sampler;
 pub mod sector;
+pub mod self_test;
 pub mod settings;
 pub mod shape;
 pub mod source;

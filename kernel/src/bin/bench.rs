@@ -38,10 +38,10 @@ extern "C" fn program_main(handover: u32) -> ! {
     let handover = unsafe { Handover::take(handover) };
     console::put(handover.console());
     power::set_power_off(true);
-    let Handover { model, context, settings, cpu, clock, load, processors, .. } = handover;
+    let Handover { model, context, settings, cpu, kernel, clock, load, processors, .. } = handover;
     let assembled = smp::assemble(settings.cpus as usize, processors.as_ref(), cpu, clock);
     println!("cpus    {assembled}");
-    let processors = Processors { kernel: cpu.kernel(), team: &assembled.crew };
+    let processors = Processors { kernel: *kernel, team: &assembled.crew };
     let bench = Bench { model, context: *context, processors, clock, settings };
     let report = bench.run(*load).or_refuse();
     console::with(|console| {

@@ -17,12 +17,12 @@ extern "C" fn program_main(handover: u32) -> ! {
     let handover = unsafe { Handover::take(handover) };
     console::put(handover.console());
     power::set_power_off(handover.settings.exit);
-    let Handover { model, context, settings, cpu, clock, processors, .. } = handover;
+    let Handover { model, context, settings, cpu, kernel, clock, processors, .. } = handover;
     let assembled = smp::assemble(settings.cpus as usize, processors.as_ref(), cpu, clock);
     if settings.cpus > 1 {
         println!("cpus    {assembled}");
     }
-    let processors = Processors { kernel: cpu.kernel(), team: &assembled.crew };
+    let processors = Processors { kernel: *kernel, team: &assembled.crew };
     Session::new(model, *context, processors, clock, settings).run()
 }
 

@@ -17,7 +17,9 @@ use kernel::memory_plan::{self, Plan};
 use kernel::power;
 use kernel::refusal::OrRefuse;
 use kernel::sector_source::SectorSource;
-use kernel::{a20, console, exceptions, flat_limits, heap, integrity, memory, println, smp, stack_guard};
+use kernel::{
+    a20, console, exceptions, flat_limits, heap, integrity, memory, println, self_test, smp, stack_guard,
+};
 use model::measurement::Measured;
 use model::packed::{Model, PackedHeader};
 use model::settings::{SETTINGS_BYTES, Settings};
@@ -43,7 +45,8 @@ extern "C" fn program_main(drive: u32) -> ! {
     let region = claim_memory(&map);
     let clock = Clock::calibrate(&cpu);
     println!("unreallm {} in unreal mode: 16-bit code, integers only", env!("CARGO_PKG_VERSION"));
-    println!("cpu     {}, {}, {clock}", cpu.name, if cpu.has_sse2() { "SSE2" } else { "no SSE2" });
+    let simd = self_test::choose_kernel(&cpu);
+    println!("cpu     {}, {simd}, {clock}", cpu.name);
     println!("memory  {}", MemoryLine { map: &map, region });
 
     let mut disk = Disk::open(drive as u8).or_refuse();
@@ -52,7 +55,7 @@ extern "C" fn program_main(drive: u32) -> ! {
     let kernel = read_kernel(&mut disk);
     let (model, plan, place, load) = load_model(&mut disk, &clock);
     let processors = if settings.cpus > 1 { smp::find() } else { None };
-    let handover = Handover::new(model, plan.context, settings, cpu, (clock, load), processors);
+    let handover = Handover::new(model, plan.context, settings, (cpu, simd), (clock, load), processors);
     let header = ProgramHeader::read(&kernel).expect("the kernel was checked");
     // The cache is the first thing that the kernel allocates.
     let cache = heap::next_place(plan.memory.kv_cache as usize);

@@ -13,6 +13,8 @@ use head::Head;
 mod head;
 mod products;
 
+pub(crate) use products::sample as sample_of_products;
+
 /// The key/value cache, head by head.
 pub struct Attention {
     context: usize,

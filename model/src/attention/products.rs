@@ -100,6 +100,15 @@ pub fn columns(kernel: Kernel, block: Block, x: &[Operand], start: i32) -> [i32;
     }
 }
 
+/// A few products, for the self-test: 4 rows of 8 columns of `pairs`, from -2048 to 2048, by `factors`,
+/// from -2^14 to 2^14.
+pub fn sample(kernel: Kernel, pairs: &[[i32; 2]; 32], factors: &[[i32; 2]; 4]) -> [i32; COLUMNS] {
+    let pairs = pairs.map(|[first, second]| Pair::new(first, second));
+    let x = factors.map(|[first, second]| Operand::new(kernel, first, second));
+    let firsts = factors.iter().map(|[first, _]| first).sum();
+    columns(kernel, Block { pairs: &pairs, starts: [0, 4], stride: COLUMNS }, &x, start(firsts))
+}
+
 fn scalar(block: Block, x: &[Operand], start: i32) -> [i32; COLUMNS] {
     let mut sums = [start; COLUMNS];
     for (sums, first) in sums.as_chunks_mut::<4>().0.iter_mut().zip(block.starts) {

@@ -48,6 +48,18 @@ impl Sse41 {
     }
 }
 
+impl core::fmt::Display for Kernel {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Scalar => "no SIMD",
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Self::Sse2(_) => "SSE2",
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Self::Sse41(_) => "SSE4.1",
+        })
+    }
+}
+
 impl Kernel {
     /// The fastest kernel of the host's processor.
     #[cfg(feature = "std")]

@@ -100,7 +100,11 @@ impl MachineCode {
 }
 
 impl Program {
-    fn new(name: &'static str, elf: &[u8]) -> Result<Self, MachineCodeError> {
+    /// From its ELF file.
+    ///
+    /// # Errors
+    /// Where it does not fit the machine.
+    pub fn new(name: &'static str, elf: &[u8]) -> Result<Self, MachineCodeError> {
         let mut flat = flatten(name, elf, PROGRAM_CODE, PROGRAM_DATA)?;
         flat.bytes.resize(PROGRAM_BYTES, 0);
         seal(&mut flat.bytes)?;

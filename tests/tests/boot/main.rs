@@ -11,6 +11,7 @@ mod processors;
 mod refusals;
 mod settings;
 mod shapes;
+mod speed;
 mod story;
 mod talk;
 mod trace;
@@ -28,6 +29,7 @@ fn main() {
         refusals::cases(),
         bios::cases(),
         shapes::cases(),
+        speed::cases(),
         media::cases(),
         talk::cases(),
     ]
