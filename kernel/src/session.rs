@@ -171,12 +171,12 @@ impl<'m> Session<'m> {
 
     /// Tells a story by the settings. The cache is written anew from position 0 on.
     fn tell(&mut self) -> Result<(), StoryError> {
-        let Settings { temperature, topp, seed, steps, trace, raw_bytes, .. } = *self.settings;
+        let Settings { temperature, topp, seed, steps, trace, endless, raw_bytes, .. } = *self.settings;
         let prompt = self.encoder.encode(&self.settings.prompt).map_err(StoryError::Encode)?;
         let context = self.engine.context();
         let model = self.model;
         let sampler = Sampler::new(&model.tables, temperature, topp, seed);
-        let options = Options { steps: steps as usize, trace, raw_bytes };
+        let options = Options { steps: steps as usize, trace, endless, raw_bytes };
         let status = |pace| show_status(&model.name, self.settings.engine, context, pace, "Esc stops");
         let mut generator = Generator::new(&mut *self.engine, &model.tokenizer, sampler, &prompt, options);
         let pace = story::tell(&mut generator, self.clock, &mut self.input, &status);

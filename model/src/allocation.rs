@@ -3,6 +3,7 @@ use alloc::alloc::{Layout, alloc_zeroed};
 use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 use bytemuck::Zeroable;
+use core::ptr::NonNull;
 
 /// There was not enough memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,17 +17,22 @@ impl From<TryReserveError> for NoMemory {
 
 /// A vector of zeros, or the error that there is no memory for it.
 pub(crate) fn zeroed<T: Zeroable>(length: usize) -> Result<Vec<T>, NoMemory> {
-    let layout = Layout::array::<T>(length).map_err(|_| NoMemory)?;
-    if layout.size() == 0 {
-        return Ok(Vec::new());
+    let start = zeroed_items(length, Layout::new::<T>())?;
+    // SAFETY: from the global allocator, for `length` items of `T`, all of which are zero and may be;
+    // or dangling, as a vector of no bytes is.
+    Ok(unsafe { Vec::from_raw_parts(start.cast().as_ptr(), length, length) })
+}
+
+/// Memory for `length` items, all zero. One function for all types, as an engine has dozens of vectors.
+#[inline(never)]
+fn zeroed_items(length: usize, item: Layout) -> Result<NonNull<u8>, NoMemory> {
+    let size = length.checked_mul(item.size()).ok_or(NoMemory)?;
+    let layout = Layout::from_size_align(size, item.align()).map_err(|_| NoMemory)?;
+    if size == 0 {
+        return Ok(layout.dangling_ptr());
     }
     // SAFETY: the size is not zero.
-    let start = unsafe { alloc_zeroed(layout) };
-    if start.is_null() {
-        return Err(NoMemory);
-    }
-    // SAFETY: from the global allocator, for `length` items of `T`, all of which are zero and may be.
-    Ok(unsafe { Vec::from_raw_parts(start.cast(), length, length) })
+    NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(NoMemory)
 }
 
 /// Allocates the vectors of a structure, and remembers if one of them found no memory. An error at

@@ -13,7 +13,8 @@ pub trait Engine {
     fn context(&self) -> usize;
 
     /// Reads `token` at position `pos` and returns the logits (`vocab_size` of them, Q16.16) of the
-    /// token after it. Positions go up from 0; a position that was read before may be read again.
+    /// token after it. Positions go up from 0. Past the context the window rolls: the engine remembers
+    /// the first position and the latest. Up to there a position may be read again.
     fn forward(&mut self, token: u32, pos: usize) -> Result<&[i32], EngineError>;
 
     /// Reads a token whose successor is known, so that nobody asks for the logits.
@@ -63,12 +64,9 @@ pub enum EngineError {
 impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Token { token, vocab_size } => {
-                write!(f, "token {token} is not in the vocabulary of {vocab_size} tokens")
-            }
-            Self::Position { pos, context } => {
-                write!(f, "position {pos} is past the context of {context} tokens")
-            }
+            // These two come from a damaged program only: code for their figures is not worth its room.
+            Self::Token { .. } => f.write_str("a token is not in the vocabulary"),
+            Self::Position { .. } => f.write_str("a position is past the context"),
             Self::PromptTooLong { tokens, context } => {
                 write!(f, "the beginning takes {tokens} tokens and the context holds {context}, ")?;
                 f.write_str("so use a shorter one")
@@ -77,8 +75,9 @@ impl fmt::Display for EngineError {
                 f.write_str("there is not enough memory to run the model, give the machine more")
             }
             Self::NotForSector { shape } => {
-                write!(f, "the 1356-byte mode runs models of the shape {} only, ", Shape::STORIES260K)?;
-                write!(f, "this one is {shape}; use the engine int8")
+                f.write_str("the 1356-byte mode runs models of the shape of stories260K only, this one is ")?;
+                shape.fmt(f)?;
+                f.write_str("; use the engine int8")
             }
         }
     }
@@ -92,13 +91,10 @@ impl From<NoMemory> for EngineError {
     }
 }
 
-/// Checks that a token and a position are within bounds.
-pub(crate) fn check_step(shape: &Shape, context: usize, token: u32, pos: usize) -> Result<(), EngineError> {
-    if token as usize >= shape.vocab_size {
-        return Err(EngineError::Token { token, vocab_size: shape.vocab_size });
+/// Checks that a token is within bounds.
+pub(crate) fn check_token(shape: &Shape, token: u32) -> Result<(), EngineError> {
+    match token as usize {
+        within if within < shape.vocab_size => Ok(()),
+        _ => Err(EngineError::Token { token, vocab_size: shape.vocab_size }),
     }
-    if pos >= context {
-        return Err(EngineError::Position { pos, context });
-    }
-    Ok(())
 }

@@ -107,8 +107,6 @@ impl Factor {
     }
 
     /// `x` times the factor, limited to i32.
-    #[optimize(speed)]
-    #[inline]
     pub fn apply(self, x: i32) -> i32 {
         if let Some(shift) = UpperShift::new(self.shift) {
             return shift.apply(x, self.mantissa);

@@ -6,6 +6,9 @@ use crate::tokenizer::{BOS, Piece, Tokenizer};
 use crate::trace::TraceRecord;
 use alloc::vec::Vec;
 
+/// What stands between a story and the next.
+const BETWEEN_STORIES: &[u8] = b"\n\n";
+
 /// A story in the making.
 pub struct Generator<'a> {
     engine: &'a mut dyn Engine,
@@ -22,10 +25,12 @@ pub struct Generator<'a> {
 /// What a [`Generator`] is asked to do.
 #[derive(Clone, Copy, Default)]
 pub struct Options {
-    /// Forward passes at most; 0, or more than the context holds, means all of the context.
+    /// Forward passes at most; 0 means as many as the context holds. Past it the window rolls.
     pub steps: usize,
     /// Calculate a CRC of the logits at each step.
     pub trace: bool,
+    /// Begin another story where one ends.
+    pub endless: bool,
     /// Give pieces as the vocabulary has them.
     pub raw_bytes: bool,
 }
@@ -71,8 +76,7 @@ impl<'a> Generator<'a> {
 
     /// Positions after which the story stops.
     pub fn limit(&self) -> usize {
-        let context = self.engine.context();
-        if self.options.steps == 0 { context } else { self.options.steps.min(context) }
+        if self.options.steps == 0 { self.engine.context() } else { self.options.steps }
     }
 
     /// Makes one forward pass; `None` when the story has ended. A prompt that does not fit the
@@ -100,13 +104,14 @@ impl<'a> Generator<'a> {
                 known.map_or_else(|| self.sampler.sample(logits), Ok)?
             }
         };
-        self.ended = self.engine.ends(next);
-        let piece = if self.ended {
-            Piece::Text(&[])
-        } else {
-            self.tokenizer.decode(token, next, self.options.raw_bytes)
+        let ends = self.engine.ends(next);
+        self.ended = ends && !self.options.endless;
+        let piece = match ends {
+            true if self.ended => Piece::Text(&[]),
+            true => Piece::Text(BETWEEN_STORIES),
+            false => self.tokenizer.decode(token, next, self.options.raw_bytes),
         };
-        self.token = next;
+        self.token = if ends { BOS } else { next };
         self.pos += 1;
         Ok(Some(Step { pos, token, next, prompt, logits_crc, piece }))
     }

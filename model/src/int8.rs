@@ -4,7 +4,7 @@
 //! one scale ([`Activations`]); all that is not a matrix is in 32-bit numbers with fraction bits.
 use crate::allocation::Allocator;
 use crate::attention::{Attention, Place, Projected};
-use crate::engine::{Engine, EngineError, check_step};
+use crate::engine::{Engine, EngineError, check_token};
 use crate::ffn::swiglu;
 use crate::fixed::Scale;
 use crate::matmul::{Activations, Kernel, matmul};
@@ -92,7 +92,8 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
         matmul(self.processors, &layer.wqkv, &self.input, &mut self.qkv);
         self.stopwatch.lap(Phase::Qkv);
         let fraction_bits = layer.wqkv.fraction_bits;
-        let (place, input) = (Place { layer: index, pos }, Projected { qkv: &mut self.qkv, fraction_bits });
+        let (place, input) =
+            (Place::new(index, pos, self.context()), Projected { qkv: &mut self.qkv, fraction_bits });
         self.attention.attend(self.processors, tables, place, input, &mut self.xb);
         self.input.quantize(&self.xb, Scale::new(1, -fraction_bits));
         matmul(self.processors, &layer.wo, &self.input, &mut self.xb);
@@ -133,7 +134,7 @@ impl<S: Stopwatch> Engine for Int8<'_, S> {
 
     fn read(&mut self, token: u32, pos: usize) -> Result<(), EngineError> {
         let model = self.model;
-        check_step(&model.shape, self.context(), token, pos)?;
+        check_token(&model.shape, token)?;
         model.embedding().gather_row(token as usize, RESIDUAL_BITS, &mut self.x);
         for (index, layer) in model.layers.iter().enumerate() {
             self.attention_block(layer, index, pos);

@@ -5,34 +5,70 @@ use alloc::vec::Vec;
 /// Fraction bits of sines and cosines: 1.0 is 2^30.
 pub const ROPE_BITS: u32 = 30;
 
+/// Cosine and sine of an angle.
+pub type Turn = [i32; 2];
+
 /// The packer's table: for each position and pair of a head, cosine and sine of
 /// `position / 10000^(2 · pair / head_size)`.
 pub struct Rope {
-    /// `[position][pair][cosine, sine]`.
-    pub turns: Vec<[i32; 2]>,
+    /// `[position][pair]`.
+    pub turns: Vec<Turn>,
     /// Pairs in a head.
     pub pairs: usize,
 }
 
 impl Rope {
-    /// Turns every head in `x`, a number of heads one after the other, to position `pos`.
-    #[optimize(speed)]
-    pub fn rotate(&self, x: &mut [i32], pos: usize) {
-        let turns = &self.turns[pos * self.pairs..][..self.pairs];
-        for head in x.chunks_exact_mut(2 * self.pairs) {
-            for (pair, &[cos, sin]) in head.as_chunks_mut().0.iter_mut().zip(turns) {
-                let [a, b] = *pair;
-                *pair = [rotated(a, cos, b, -sin), rotated(a, sin, b, cos)];
-            }
+    /// Writes the turns of position `pos` (one for each pair of a head): the table's, or past its end
+    /// what follows from it.
+    pub fn turns_at(&self, pos: usize, out: &mut [Turn]) {
+        turns_at(&self.turns, pos, ROPE_BITS, out);
+    }
+}
+
+/// Turns every head in `x`, a number of heads one after the other.
+#[inline(never)] // called from two places
+pub fn rotate(x: &mut [i32], turns: &[Turn]) {
+    for head in x.chunks_exact_mut(2 * turns.len()) {
+        for (pair, &turn) in head.as_chunks_mut().0.iter_mut().zip(turns) {
+            *pair = turned(*pair, turn, ROPE_BITS);
         }
     }
 }
 
-/// `a · p + b · q`, rounded to the nearest.
-#[inline]
-fn rotated(a: i32, p: i32, b: i32, q: i32) -> i32 {
-    let sum = i64::from(a) * i64::from(p) + i64::from(b) * i64::from(q);
-    crate::fixed::saturate((sum + (1 << (ROPE_BITS - 1))) >> ROPE_BITS)
+/// [`Rope::turns_at`] for any table of turns with `bits` fraction bits. With a table of n positions,
+/// position k · n + i is turned by n k times, and by i.
+pub(crate) fn turns_at(table: &[Turn], pos: usize, bits: u32, out: &mut [Turn]) {
+    let pairs = out.len();
+    let positions = table.len() / pairs;
+    let (rounds, within) = (pos / positions, pos % positions);
+    out.copy_from_slice(&table[within * pairs..][..pairs]);
+    if rounds == 0 {
+        return;
+    }
+    for (i, out) in out.iter_mut().enumerate() {
+        // All of the table is a turn from 0 to its last position, and one more.
+        let one = if positions > 1 { table[pairs + i] } else { table[i] };
+        let mut round = turned(table[(positions - 1) * pairs + i], one, bits);
+        let mut left = rounds;
+        while left > 0 {
+            if left & 1 == 1 {
+                *out = turned(*out, round, bits);
+            }
+            round = turned(round, round, bits);
+            left >>= 1;
+        }
+    }
+}
+
+/// A pair, or another turn, turned.
+#[inline(never)] // called from five places
+fn turned([a, b]: [i32; 2], [cos, sin]: Turn, bits: u32) -> [i32; 2] {
+    // a · p + b · q, rounded to the nearest
+    let sum = |a: i32, p: i32, b: i32, q: i32| {
+        let sum = i64::from(a) * i64::from(p) + i64::from(b) * i64::from(q);
+        crate::fixed::saturate((sum + (1 << (bits - 1))) >> bits)
+    };
+    [sum(a, cos, b, -sin), sum(a, sin, b, cos)]
 }
 
 #[cfg(test)]
@@ -40,19 +76,27 @@ mod tests {
     use super::*;
     use crate::host::pack::rope_table;
 
+    /// `x` turned to `pos`.
+    fn rotated(rope: &Rope, x: &[i32], pos: usize) -> Vec<i32> {
+        let (mut turns, mut x) = (vec![[0; 2]; rope.pairs], x.to_vec());
+        rope.turns_at(pos, &mut turns);
+        rotate(&mut x, &turns);
+        x
+    }
+
     #[test]
     fn pairs_are_turned_as_in_llama2c() {
         let rope = Rope { turns: rope_table(100, 8), pairs: 4 };
         let x: Vec<i32> = (0..16).map(|i| (i - 7) * 100_000).collect();
-        for pos in [0, 1, 99] {
-            let mut turned = x.clone();
-            rope.rotate(&mut turned, pos);
+        // The last two are past the table.
+        for (pos, bound) in [(0, 0.51), (1, 0.51), (99, 0.51), (100, 1.0), (123_456, 3.0)] {
+            let turned = rotated(&rope, &x, pos);
             for (i, pair) in turned.chunks_exact(2).enumerate() {
                 let angle = pos as f64 / 10_000f64.powf((2 * i % 8) as f64 / 8.0);
                 let (a, b) = (f64::from(x[2 * i]), f64::from(x[2 * i + 1]));
                 let exact = [a * angle.cos() - b * angle.sin(), a * angle.sin() + b * angle.cos()];
-                assert!((f64::from(pair[0]) - exact[0]).abs() < 0.51, "{pair:?} {exact:?}");
-                assert!((f64::from(pair[1]) - exact[1]).abs() < 0.51, "{pair:?} {exact:?}");
+                assert!((f64::from(pair[0]) - exact[0]).abs() < bound, "{pos}: {pair:?} {exact:?}");
+                assert!((f64::from(pair[1]) - exact[1]).abs() < bound, "{pos}: {pair:?} {exact:?}");
             }
         }
     }
@@ -60,8 +104,6 @@ mod tests {
     #[test]
     fn the_largest_values_are_limited() {
         let rope = Rope { turns: rope_table(2, 2), pairs: 1 };
-        let mut x = [i32::MAX, i32::MAX];
-        rope.rotate(&mut x, 1);
-        assert_eq!(x[1], i32::MAX);
+        assert_eq!(rotated(&rope, &[i32::MAX, i32::MAX], 1)[1], i32::MAX);
     }
 }

@@ -83,11 +83,11 @@ impl Chance<'_> {
         let sum = self.weigh(logits)?;
         let coin = self.random.coin();
         if self.topp == 0 || self.topp >= ONE {
-            let weights = self.weights.iter().zip(0..).map(|(&weight, token)| (weight, Reverse(token)));
-            return Ok(pick(weights, part(sum, coin, COIN_BITS)));
+            let mut weights = self.weights.iter().zip(0..).map(|(&weight, token)| (weight, Reverse(token)));
+            return Ok(pick(&mut weights, part(sum, coin, COIN_BITS)));
         }
         let nucleus_sum = self.find_nucleus(sum)?;
-        Ok(pick(self.nucleus.iter().copied(), part(nucleus_sum, coin, COIN_BITS)))
+        Ok(pick(&mut self.nucleus.iter().copied(), part(nucleus_sum, coin, COIN_BITS)))
     }
 
     /// Turns logits into weights, and returns the weights' sum (at most 2^48: 2^18 tokens).
@@ -141,7 +141,7 @@ fn part(sum: u64, fraction: u32, bits: u32) -> u64 {
 }
 
 /// The token in whose share of the weights `place` lies.
-fn pick(candidates: impl Iterator<Item = Candidate>, place: u64) -> u32 {
+fn pick(candidates: &mut dyn Iterator<Item = Candidate>, place: u64) -> u32 {
     let mut sum = 0;
     let mut last = 0;
     for (weight, Reverse(token)) in candidates {

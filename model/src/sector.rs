@@ -5,8 +5,10 @@
 //! tables for exp and SiLU without lines between their points, an int8 key/value cache with one
 //! scale a token. Additions and products wrap at 32 bits; `>>` rounds down.
 use crate::allocation::{Allocator, NoMemory};
-use crate::engine::{Engine, EngineError, check_step};
+use crate::attention::slot;
+use crate::engine::{Engine, EngineError, check_token};
 use crate::packed::Model;
+use crate::rope::turns_at;
 use crate::shape::Shape;
 use crate::tokenizer::EOS;
 use alloc::vec::Vec;
@@ -92,6 +94,9 @@ impl SectorWeights {
     }
 }
 
+/// Fraction bits of all numbers here.
+const Q16: u32 = 16;
+
 /// The engine of the 1356-byte mode.
 pub struct Sector<'m> {
     weights: &'m SectorWeights,
@@ -102,6 +107,8 @@ pub struct Sector<'m> {
     key_scale: Vec<i32>,
     value_scale: Vec<i32>,
     att: Vec<i32>,
+    /// The first position's keys, not turned.
+    first_keys: [[i32; KV_DIM]; LAYERS],
     x: [i32; DIM],
     xb: [i32; DIM],
     qkv: [i32; QKV],
@@ -130,6 +137,7 @@ impl<'m> Sector<'m> {
             key_scale: allocator.zeroed(LAYERS * context),
             value_scale: allocator.zeroed(LAYERS * context),
             att: allocator.zeroed(context),
+            first_keys: [[0; KV_DIM]; LAYERS],
             x: [0; DIM],
             xb: [0; DIM],
             qkv: [0; QKV],
@@ -145,14 +153,26 @@ impl<'m> Sector<'m> {
         let weights = self.weights;
         rmsnorm(&mut self.xb, &self.x, of_layer(&weights.rms_att, layer));
         matmul(&mut self.qkv, of_layer(&weights.wqkv, layer), &self.xb, weights.scales[0]);
-        rope(&mut self.qkv[..DIM + KV_DIM], &weights.turns[pos * HEAD / 2..][..HEAD / 2]);
+        let mut turns = [[0; 2]; HEAD / 2];
+        turns_at(&weights.turns, pos, Q16, &mut turns);
+        rope(&mut self.qkv[..DIM + KV_DIM], &turns);
         let (q, kv) = self.qkv.split_at(DIM);
-        let start = layer * self.context;
-        self.key_scale[start + pos] = quantize(&kv[..KV_DIM], &mut self.key_cache[start + pos]);
-        self.value_scale[start + pos] = quantize(&kv[KV_DIM..], &mut self.value_cache[start + pos]);
-        let keys = &self.key_cache[start..=start + pos];
-        let values = &self.value_cache[start..=start + pos];
-        let att = &mut self.att[..=pos];
+        let (start, count) = (layer * self.context, (pos + 1).min(self.context));
+        let at = start + slot(pos, self.context);
+        self.key_scale[at] = quantize(&kv[..KV_DIM], &mut self.key_cache[at]);
+        self.value_scale[at] = quantize(&kv[KV_DIM..], &mut self.value_cache[at]);
+        // The window rolls as in `attention`, which the 1356-byte build never does.
+        if pos == 0 {
+            self.first_keys[layer].copy_from_slice(&kv[..KV_DIM]);
+        } else if pos >= count {
+            let mut key = self.first_keys[layer];
+            turns_at(&weights.turns, pos + 1 - count, Q16, &mut turns);
+            rope(&mut key, &turns);
+            self.key_scale[start] = quantize(&key, &mut self.key_cache[start]);
+        }
+        let keys = &self.key_cache[start..start + count];
+        let values = &self.value_cache[start..start + count];
+        let att = &mut self.att[..count];
         for (head, (q, out)) in q.chunks_exact(HEAD).zip(self.xb.chunks_exact_mut(HEAD)).enumerate() {
             let at = head / GROUP * HEAD;
             for ((att, k), &scale) in att.iter_mut().zip(keys).zip(&self.key_scale[start..]) {
@@ -197,7 +217,7 @@ impl Engine for Sector<'_> {
     }
 
     fn forward(&mut self, token: u32, pos: usize) -> Result<&[i32], EngineError> {
-        check_step(&Shape::STORIES260K, self.context, token, pos)?;
+        check_token(&Shape::STORIES260K, token)?;
         self.x.copy_from_slice(&self.weights.embedding[token as usize * DIM..][..DIM]);
         for layer in 0..LAYERS {
             self.attention_block(layer, pos);

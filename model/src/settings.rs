@@ -45,7 +45,7 @@ impl EngineKind {
 pub struct Settings {
     /// The beginning of the story; empty for a story from nothing.
     pub prompt: String,
-    /// Forward passes at most; 0 means as many as the context holds.
+    /// Forward passes at most; 0 means as many as the context holds. Past it the window rolls.
     pub steps: u32,
     /// Sampling temperature in Q16.16; 0 is greedy.
     pub temperature: u32,
@@ -63,6 +63,8 @@ pub struct Settings {
     pub interactive: bool,
     /// Print a trace record for each forward pass on serial.
     pub trace: bool,
+    /// Begin another story where one ends, until there are no steps left.
+    pub endless: bool,
     /// Print byte pieces by their names (`<0x0A>`) and keep the first space.
     pub raw_bytes: bool,
 }
@@ -80,6 +82,7 @@ impl Default for Settings {
             exit: false,
             interactive: false,
             trace: false,
+            endless: false,
             raw_bytes: false,
         }
     }
@@ -239,6 +242,7 @@ impl Settings {
             "exit" => self.exit = flag(value)?,
             "interactive" => self.interactive = flag(value)?,
             "trace" => self.trace = flag(value)?,
+            "endless" => self.endless = flag(value)?,
             "raw_bytes" => self.raw_bytes = flag(value)?,
             _ => return Err(Wanted::OtherKey),
         }
@@ -253,7 +257,7 @@ impl Settings {
         let written = write!(
             body,
             "prompt={}\nsteps={}\ntemperature={}\ntopp={}\nseed={}\nengine={engine}\ncpus={}\n\
-             exit={}\ninteractive={}\ntrace={}\nraw_bytes={}\n",
+             exit={}\ninteractive={}\ntrace={}\nendless={}\nraw_bytes={}\n",
             escape(&self.prompt).ok_or_else(|| SettingsError::BadValue {
                 key: "prompt".to_owned(),
                 value: self.prompt.replace('\0', "\\0"),
@@ -267,6 +271,7 @@ impl Settings {
             flag(self.exit),
             flag(self.interactive),
             flag(self.trace),
+            flag(self.endless),
             flag(self.raw_bytes)
         );
         debug_assert!(written.is_ok(), "a String takes all that is written");
@@ -418,6 +423,7 @@ mod tests {
             exit: true,
             interactive: true,
             trace: true,
+            endless: true,
             raw_bytes: true,
         };
         let sectors = settings.to_sectors().unwrap();

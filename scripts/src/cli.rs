@@ -82,7 +82,8 @@ pub struct StoryArgs {
     /// How the story begins [default: the model begins]
     #[arg(short = 'i', long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub prompt: String,
-    /// Steps at most: tokens of the prompt and of the story; 0 for all that the context holds
+    /// Steps at most: tokens of the prompt and of the story. 0 for as many as the context holds; past
+    /// it the engine remembers the first token and the latest
     #[arg(short = 'n', long, value_name = "N", default_value_t = 256, value_parser = whole::<u32>)]
     #[arg(allow_negative_numbers = true)] // so that the error is about the number
     pub steps: u32,
@@ -111,6 +112,9 @@ pub struct StoryArgs {
     /// Also print, on serial, each token's id and a CRC of its logits
     #[arg(long)]
     pub trace: bool,
+    /// Begin another story where one ends, until --steps are done
+    #[arg(long)]
+    pub endless: bool,
     /// Show byte pieces as the tokenizer names them (<0x0A> instead of a new line)
     #[arg(long)]
     pub raw_bytes: bool,

@@ -180,7 +180,12 @@ pub fn tell(packed: &[u8], settings: &Settings) -> Result<(String, Vec<TraceReco
     let encoder = Encoder::new(&model.tokenizer).map_err(refused("the tokenizer"))?;
     let prompt = encoder.encode(&settings.prompt).map_err(refused("the prompt"))?;
     let sampler = Sampler::new(&model.tables, settings.temperature, settings.topp, settings.seed);
-    let options = Options { steps: settings.steps as usize, trace: true, raw_bytes: settings.raw_bytes };
+    let options = Options {
+        steps: settings.steps as usize,
+        trace: true,
+        endless: settings.endless,
+        raw_bytes: settings.raw_bytes,
+    };
     let mut generator = Generator::new(&mut *engine, &model.tokenizer, sampler, &prompt, options);
     let (mut text, mut trace) = (Vec::new(), Vec::new());
     while let Some(step) = generator.step().map_err(refused("the engine"))? {

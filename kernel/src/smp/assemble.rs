@@ -72,7 +72,6 @@ impl fmt::Display for Assembled {
         use model::team::Team;
         let (size, wanted) = (self.crew.size(), self.wanted);
         match self.outcome {
-            Outcome::One => write!(f, "1"),
             Outcome::NoApic => {
                 write!(f, "1 of {wanted}: the machine lists no others (no ACPI table or no local APIC)")
             }
@@ -83,7 +82,7 @@ impl fmt::Display for Assembled {
                 write!(f, "{size} of {wanted}: the machine has {listed}")
             }
             Outcome::Listed { listed, .. } if listed > size => write!(f, "{size} of the machine's {listed}"),
-            Outcome::Listed { .. } => write!(f, "{size}"),
+            Outcome::One | Outcome::Listed { .. } => write!(f, "{size}"),
         }
     }
 }

@@ -16,6 +16,7 @@ use super::products::{Block, COLUMNS, Operand, Pair, columns, start};
 use crate::allocation::Allocator;
 use crate::fixed::{Factor, LOG2_E, Scale, absmax};
 use crate::matmul::Kernel;
+use crate::rope::{Turn, rotate};
 use crate::shape::Shape;
 use crate::tables::{EXP2_ENTRIES, EXP2_POINT_BITS, TABLE_BITS, Tables, X_BITS};
 use alloc::vec::Vec;
@@ -53,8 +54,12 @@ pub struct Head {
     shifts: Vec<Shifts>,
     /// The largest key's and the smallest value's in each layer.
     limits: Vec<Shifts>,
+    /// The first position's keys, not turned, `[layer][value]`.
+    first_keys: Vec<i32>,
+    /// One of them, turned.
+    turned_key: Vec<i32>,
     query: Vec<Operand>,
-    /// Exponents of the weights, in Q16.16.
+    /// Exponents of the weights, in Q16.16; then the weights.
     exponents: Vec<i32>,
     /// The weights of a segment's positions.
     weights: Vec<Operand>,
@@ -117,7 +122,7 @@ struct Shrink {
 
 impl Shrink {
     /// For numbers like these.
-    #[inline]
+    #[inline(never)] // called from three places
     fn new(values: &[i32], bits: u32) -> Self {
         let excess = u32::BITS - absmax(values).leading_zeros();
         Self { shift: excess.saturating_sub(bits).max(1) }
@@ -127,6 +132,14 @@ impl Shrink {
     fn apply(self, x: i32) -> i32 {
         ((x >> (self.shift - 1)) + 1) >> 1
     }
+}
+
+/// `scores · 2^shift`, limited: for models whose scores are so large that only one position counts.
+#[cold]
+#[inline(never)]
+fn shift_left(scores: &mut [i32], shift: i32) {
+    let limit = (1 << SCORE_BITS) >> shift;
+    scores.iter_mut().for_each(|score| *score = (*score).clamp(-limit, limit) << shift);
 }
 
 impl Head {
@@ -141,7 +154,7 @@ impl Head {
     pub fn work_bytes(shape: &Shape, context: usize) -> u64 {
         let words = rounded(context) + value_width(shape.head_size()) + shape.dim / shape.n_kv_heads;
         let operands = shape.head_size() / 2 + SEGMENT / VALUE_GROUP;
-        let limits = shape.n_layers * size_of::<Shifts>();
+        let limits = shape.n_layers * size_of::<Shifts>() + 4 * (shape.n_layers + 1) * shape.head_size();
         (words * size_of::<i32>() + operands * size_of::<Operand>() + limits + size_of::<Self>()) as u64
     }
 
@@ -158,6 +171,8 @@ impl Head {
             values: allocator.zeroed(all / VALUE_GROUP * value_width),
             shifts: allocator.zeroed(all),
             limits: allocator.zeroed(shape.n_layers),
+            turned_key: allocator.zeroed(head_size),
+            first_keys: allocator.zeroed(shape.n_layers * head_size),
             query: allocator.zeroed(head_size / 2),
             exponents: allocator.zeroed(positions),
             weights: allocator.zeroed(SEGMENT / VALUE_GROUP),
@@ -174,9 +189,7 @@ impl Head {
         &self.out
     }
 
-    /// The attention of the query heads in `q`, over positions 0 to `place.pos`.
-    #[optimize(speed)]
-    #[inline(never)] // into a caller that is optimized for size
+    /// The attention of the query heads in `q`, over all positions in the cache.
     pub fn attend(&mut self, kernel: Kernel, tables: &Tables, place: Place, q: &[i32], fraction_bits: i32) {
         for (i, q) in q.chunks_exact(self.head_size).enumerate() {
             let max = self.score(kernel, place, q, fraction_bits);
@@ -185,26 +198,44 @@ impl Head {
     }
 
     /// Puts a head's key and value into the cache.
-    #[optimize(speed)]
-    #[inline(never)] // into a caller that is optimized for size
-    pub fn store(&mut self, Place { layer, pos }: Place, k: &[i32], v: &[i32]) {
-        let (to_key, to_value) = (Shrink::new(k, CACHE_BITS), Shrink::new(v, CACHE_BITS));
-        let shifts = Shifts { key: to_key.shift as u8, value: to_value.shift as u8 };
-        self.shifts[layer * self.positions + pos] = shifts;
-        let limits = &mut self.limits[layer];
-        *limits = match pos {
-            0 => shifts,
-            _ => Shifts { key: limits.key.max(shifts.key), value: limits.value.min(shifts.value) },
-        };
-        let start = self.key_start(layer) + pos / KEY_GROUP * KEY_GROUP * k.len() / 2;
+    pub fn store(&mut self, Place { layer, pos, slot, .. }: Place, k: &[i32], v: &[i32]) {
+        if pos == 0 {
+            self.first_keys[layer * k.len()..][..k.len()].copy_from_slice(k);
+            self.limits[layer] = Shifts { key: 0, value: u8::MAX };
+        }
+        self.store_key(layer, slot, k);
+        let to_value = Shrink::new(v, CACHE_BITS);
+        let shift = to_value.shift as u8;
+        self.shifts[layer * self.positions + slot].value = shift;
+        let least = &mut self.limits[layer].value;
+        *least = (*least).min(shift);
+        let start = self.value_start(layer) + slot / VALUE_GROUP * self.value_width;
+        for (pair, &v) in self.values[start..].iter_mut().zip(v) {
+            pair.set(slot % VALUE_GROUP, to_value.apply(v));
+        }
+    }
+
+    #[inline(never)] // called from two places
+    fn store_key(&mut self, layer: usize, slot: usize, k: &[i32]) {
+        let to_key = Shrink::new(k, CACHE_BITS);
+        let shift = to_key.shift as u8;
+        self.shifts[layer * self.positions + slot].key = shift;
+        let most = &mut self.limits[layer].key;
+        *most = (*most).max(shift);
+        let start = self.key_start(layer) + slot / KEY_GROUP * KEY_GROUP * k.len() / 2;
         let slots = self.keys[start..].chunks_exact_mut(KEY_GROUP);
         for (slots, k) in slots.zip(k.chunks_exact(2)) {
-            slots[pos % KEY_GROUP] = Pair::new(to_key.apply(k[0]), to_key.apply(k[1]));
+            slots[slot % KEY_GROUP] = Pair::new(to_key.apply(k[0]), to_key.apply(k[1]));
         }
-        let start = self.value_start(layer) + pos / VALUE_GROUP * self.value_width;
-        for (slot, &v) in self.values[start..].iter_mut().zip(v) {
-            slot.set(pos % VALUE_GROUP, to_value.apply(v));
-        }
+    }
+
+    /// Stores the first position's key anew, turned.
+    pub fn turn_first_key(&mut self, layer: usize, turns: &[Turn]) {
+        let mut key = core::mem::take(&mut self.turned_key);
+        key.copy_from_slice(&self.first_keys[layer * self.head_size..][..self.head_size]);
+        rotate(&mut key, turns);
+        self.store_key(layer, 0, &key);
+        self.turned_key = key;
     }
 
     /// Where a layer's keys start.
@@ -217,11 +248,11 @@ impl Head {
         layer * self.positions / VALUE_GROUP * self.value_width
     }
 
-    /// The exponents of positions 0 to pos, score plus value's shift, in Q16.16; returns the largest.
+    /// The exponents of all positions in the cache, score plus value's shift, in Q16.16; returns the largest.
     #[optimize(speed)]
     #[inline(never)]
     fn score(&mut self, kernel: Kernel, place: Place, q: &[i32], fraction_bits: i32) -> i32 {
-        let Place { layer, pos } = place;
+        let Place { layer, count, .. } = place;
         let to_query = Shrink::new(q, self.query_bits);
         let mut firsts = 0;
         for (operand, q) in self.query.iter_mut().zip(q.chunks_exact(2)) {
@@ -243,7 +274,7 @@ impl Head {
         let keys = self.key_start(layer);
         let shifts = self.shifts[layer * self.positions..].chunks_exact(KEY_GROUP);
         let mut max = -(1 << (SCORE_BITS + 1));
-        let groups = self.exponents[..pos + 1].chunks_mut(KEY_GROUP).zip(shifts);
+        let groups = self.exponents[..count].chunks_mut(KEY_GROUP).zip(shifts);
         for (group, (exponents, shifts)) in groups.enumerate() {
             let first = keys + group * KEY_GROUP * self.query.len();
             let block = Block { pairs: &self.keys, starts: [first, first + 4], stride: KEY_GROUP };
@@ -252,8 +283,7 @@ impl Head {
                 *sum = ((i64::from(*sum) * i64::from(mantissa)) >> 32) as i32;
             }
             if left > 0 {
-                let limit = (1 << SCORE_BITS) >> left.min(31);
-                sums = sums.map(|score| score.clamp(-limit, limit) << left.min(31));
+                shift_left(&mut sums, left.min(31));
             }
             for ((exponent, score), shifts) in exponents.iter_mut().zip(sums).zip(shifts) {
                 let score = score >> (base as u32).wrapping_sub(shifts.key.into()).min(31);
@@ -270,13 +300,13 @@ impl Head {
     #[optimize(speed)]
     #[inline(never)]
     fn mix(&mut self, kernel: Kernel, tables: &Tables, place: Place, max: i32, at: usize) {
-        let Place { layer, pos } = place;
+        let Place { layer, count, .. } = place;
         let Some(table) = tables.exp2.first_chunk::<EXP2_ENTRIES>() else { return };
         let (start_of_values, width) = (self.value_start(layer), self.value_width);
         let shifts = &self.shifts[layer * self.positions..];
         let least_shift = self.limits[layer].value;
-        let count = (pos + 1).next_multiple_of(VALUE_GROUP);
-        self.exponents[pos + 1..count].fill(max - FARTHEST);
+        let end = count.next_multiple_of(VALUE_GROUP);
+        self.exponents[count..end].fill(max - FARTHEST);
         let mut powers = 0;
         // 2^(exponent - max) in Q2.30
         let mut weight = |exponent: i32, shifts: Shifts| {
@@ -290,17 +320,17 @@ impl Head {
             (weight >> (TABLE_BITS - WEIGHT_BITS)) as i32
         };
         self.totals.fill(0);
-        let segments = self.exponents[..count].chunks(SEGMENT).zip(shifts.chunks(SEGMENT));
-        for (segment, (exponents, shifts)) in segments.enumerate() {
+        for (exponent, &shifts) in self.exponents[..end].iter_mut().zip(shifts) {
+            *exponent = weight(*exponent, shifts);
+        }
+        for (segment, weights) in self.exponents[..end].chunks(SEGMENT).enumerate() {
             let mut firsts = 0;
-            let pairs =
-                exponents.as_chunks::<VALUE_GROUP>().0.iter().zip(shifts.as_chunks::<VALUE_GROUP>().0);
-            for (operand, (exponents, shifts)) in self.weights.iter_mut().zip(pairs) {
-                let (first, second) = (weight(exponents[0], shifts[0]), weight(exponents[1], shifts[1]));
+            let pairs = weights.as_chunks::<VALUE_GROUP>().0;
+            for (operand, &[first, second]) in self.weights.iter_mut().zip(pairs) {
                 *operand = Operand::new(kernel, first, second);
                 firsts += first;
             }
-            let weights = &self.weights[..exponents.len() / VALUE_GROUP];
+            let weights = &self.weights[..pairs.len()];
             let first = start_of_values + segment * SEGMENT / VALUE_GROUP * width;
             for (part, totals) in self.totals.chunks_exact_mut(COLUMNS).enumerate() {
                 let first = first + part * COLUMNS;

@@ -1,9 +1,15 @@
 //! Attention over the key/value cache: `softmax(q @ kᵀ / sqrt(head_size)) @ v`.
 //!
+//! Past the cache's end the window rolls: a new position takes the place of the oldest but the first,
+//! and the order in the cache does not matter, as RoPE sees only how far two positions are apart. The
+//! first position stays, as a model rests its attention there when nothing else fits (Xiao et al.,
+//! "Efficient Streaming Language Models with Attention Sinks"). Its key is turned along, so that it is
+//! always just as far away as the window is long.
+//!
 //! Each key/value head has its own part of the cache and works on its own (`head`), so that
 //! processors can share the heads.
 use crate::allocation::Allocator;
-use crate::rope::Rope;
+use crate::rope::{Rope, Turn, rotate};
 use crate::shape::Shape;
 use crate::tables::Tables;
 use crate::team::Processors;
@@ -18,6 +24,9 @@ pub(crate) use products::sample as sample_of_products;
 /// The key/value cache, head by head.
 pub struct Attention {
     context: usize,
+    /// The turns of the position that is read, and where the window rolls, of its first.
+    turns: Vec<Turn>,
+    first_turns: Vec<Turn>,
     heads: Vec<Head>,
 }
 
@@ -29,13 +38,29 @@ pub struct Projected<'a> {
     pub fraction_bits: i32,
 }
 
-/// Where in the model and in the story.
+/// Where in the model, in the story and in the cache.
 #[derive(Clone, Copy)]
 pub struct Place {
     /// The layer.
     pub layer: usize,
     /// The position.
     pub pos: usize,
+    /// Its place in the cache.
+    slot: usize,
+    /// Positions in the cache, this one included.
+    count: usize,
+}
+
+impl Place {
+    /// A position's place in a cache of `context`.
+    pub fn new(layer: usize, pos: usize, context: usize) -> Self {
+        Self { layer, pos, slot: slot(pos, context), count: (pos + 1).min(context) }
+    }
+}
+
+/// A position's place in a cache of `context` positions.
+pub(crate) fn slot(pos: usize, context: usize) -> usize {
+    if pos < context || context == 1 { pos.min(context - 1) } else { 1 + (pos - 1) % (context - 1) }
 }
 
 impl Attention {
@@ -46,7 +71,8 @@ impl Attention {
 
     /// Bytes that the heads work in.
     pub fn work_bytes(shape: &Shape, context: usize) -> u64 {
-        shape.n_kv_heads as u64 * Head::work_bytes(shape, context)
+        let turns = shape.head_size() * size_of::<Turn>();
+        shape.n_kv_heads as u64 * Head::work_bytes(shape, context) + turns as u64
     }
 
     /// An empty cache for `context` positions.
@@ -54,7 +80,8 @@ impl Attention {
         let mut heads = allocator.room(shape.n_kv_heads);
         let room = heads.capacity().min(shape.n_kv_heads);
         heads.extend((0..room).map(|_| Head::new(allocator, shape, context)));
-        Self { context, heads }
+        let pairs = shape.head_size() / 2;
+        Self { context, turns: allocator.zeroed(pairs), first_turns: allocator.zeroed(pairs), heads }
     }
 
     /// Positions that the cache holds.
@@ -74,13 +101,21 @@ impl Attention {
     ) {
         let dim = out.len();
         let (turned, _) = input.qkv.split_at_mut(dim + (input.qkv.len() - dim) / 2);
-        rope.rotate(turned, place.pos);
+        if place.layer == 0 {
+            rope.turns_at(place.pos, &mut self.turns);
+            rope.turns_at((place.pos + 1).saturating_sub(self.context), &mut self.first_turns);
+        }
+        rotate(turned, &self.turns);
+        let first_turns = &self.first_turns;
         let (q, kv) = input.qkv.split_at(dim);
         let (k, v) = kv.split_at(kv.len() / 2);
         let (group, head_size) = (dim / self.heads.len(), k.len() / self.heads.len());
         processors.share_out(&mut self.heads, 1, |i, heads| {
             for head in heads {
                 head.store(place, &k[i * head_size..][..head_size], &v[i * head_size..][..head_size]);
+                if place.pos >= place.count {
+                    head.turn_first_key(place.layer, first_turns);
+                }
                 let queries = &q[i * group..][..group];
                 head.attend(processors.kernel, tables, place, queries, input.fraction_bits);
             }

@@ -1,6 +1,6 @@
 //! The fp32 reference: llama2.c's forward pass in the host's float.
 use super::checkpoint::{Checkpoint, CheckpointError, Weight};
-use crate::engine::{EngineError, check_step};
+use crate::engine::{EngineError, check_token};
 use crate::shape::Shape;
 use std::io::{Read, Seek};
 
@@ -165,7 +165,10 @@ impl<'w, R: Rounding> Fp32<'w, R> {
     /// Reads `token` at position `pos` and returns the logits (vocab_size,) of the one after it.
     pub fn forward(&mut self, token: u32, pos: usize) -> Result<&[f32], EngineError> {
         let weights = self.weights;
-        check_step(&weights.shape, self.context, token, pos)?;
+        check_token(&weights.shape, token)?;
+        if pos >= self.context {
+            return Err(EngineError::Position { pos, context: self.context });
+        }
         let dim = weights.shape.dim;
         self.x.copy_from_slice(&weights.embedding[token as usize * dim..][..dim]);
         for (index, layer) in weights.layers.iter().enumerate() {

@@ -92,25 +92,35 @@ impl Activations {
     pub fn quantize(&mut self, values: &[i32], unit: Scale) {
         let limit = activation_limit(values.len());
         let max = absmax(values);
-        let requantizer = Requantizer::new(max, limit);
-        let mut sum = 0;
-        let kernel = self.kernel;
-        let mut four = |[x0, x1, x2, x3]: [i32; TILE_COLS]| {
-            let one = |x| requantizer.apply(x);
-            let x = [one(x0), one(x1), one(x2), one(x3)];
-            sum += x[0] + x[1] + x[2] + x[3];
-            kernel.prepare(x)
-        };
-        self.fours.clear();
+        let mut rounding =
+            Rounding { requantizer: Requantizer::new(max, limit), kernel: self.kernel, sum: 0 };
         let (fours, rest) = values.as_chunks::<TILE_COLS>();
-        self.fours.extend(fours.iter().map(|&x| four(x)));
-        if !rest.is_empty() {
-            let mut last = [0; TILE_COLS];
-            last[..rest.len()].copy_from_slice(rest);
-            self.fours.push(four(last));
+        let mut last = [[0; TILE_COLS]];
+        last[0][..rest.len()].copy_from_slice(rest);
+        self.fours.clear();
+        for part in [fours, &last[..rest.len().min(1)]] {
+            self.fours.extend(part.iter().map(|&x| rounding.four(x)));
         }
-        self.start = sum.wrapping_mul(-WEIGHT_ZERO);
+        self.start = rounding.sum.wrapping_mul(-WEIGHT_ZERO);
         self.scale = Scale::new(max as u64, 0).div(Scale::new(limit as u64, 0)).mul(unit);
+    }
+}
+
+/// Rounds inputs, and adds them up.
+struct Rounding {
+    requantizer: Requantizer,
+    kernel: Kernel,
+    sum: i32,
+}
+
+impl Rounding {
+    #[inline(always)]
+    fn four(&mut self, x: [i32; TILE_COLS]) -> Four {
+        let [x0, x1, x2, x3] = x;
+        let one = |x| self.requantizer.apply(x);
+        let x = [one(x0), one(x1), one(x2), one(x3)];
+        self.sum += x[0] + x[1] + x[2] + x[3];
+        self.kernel.prepare(x)
     }
 }
 
@@ -138,11 +148,11 @@ fn block_of_rows(w: &Matrix, block: usize, x: &Activations, shift: i32, y: &mut 
                 *y = shift.apply(total, mantissa(scale));
             }
         }
-        None => {
-            for ((y, &scale), &total) in rows {
-                *y = Factor { mantissa: mantissa(scale), shift }.apply(total);
-            }
-        }
+        // A shift that no usual model has is not worth a fast loop.
+        None => rows.for_each(
+            #[inline(never)]
+            |((y, &scale), &total)| *y = Factor { mantissa: mantissa(scale), shift }.apply(total),
+        ),
     }
 }
 

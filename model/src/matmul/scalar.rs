@@ -6,6 +6,7 @@ use crate::matrix::{TILE_COLS, TILE_ROWS, Tile};
 ///
 /// Row by row, so that a 486's seven registers hold the sum; the block stays in the cache.
 #[optimize(speed)]
+#[inline(never)] // its callers have a kernel each
 pub fn block(tiles: &[Tile], x: &[Four], start: i32) -> [i32; TILE_ROWS] {
     let mut totals = [start; TILE_ROWS];
     for (row, total) in totals.iter_mut().enumerate() {

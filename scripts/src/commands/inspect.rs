@@ -51,7 +51,7 @@ fn describe_image(image: &ImageContents) {
     }
     let settings = &image.settings;
     println!(
-        "settings: prompt {:?}, {} steps, temperature {}, top-p {}, seed {}, engine {:?}, {} CPUs{}{}{}",
+        "settings: prompt {:?}, {} steps, temperature {}, top-p {}, seed {}, engine {:?}, {} CPUs{}{}{}{}",
         settings.prompt,
         settings.steps,
         Decimal(settings.temperature),
@@ -61,6 +61,7 @@ fn describe_image(image: &ImageContents) {
         settings.cpus,
         if settings.exit { ", powers off" } else { "" },
         if settings.trace { ", trace" } else { "" },
+        if settings.endless { ", endless" } else { "" },
         if settings.raw_bytes { ", raw bytes" } else { "" },
     );
     println!("model: {}, {} packed", image.model.name, Bytes(image.model.packed_bytes()));
@@ -120,6 +121,7 @@ fn to_json(contents: &Contents) -> Value {
                 "cpus": image.settings.cpus,
                 "exit": image.settings.exit,
                 "trace": image.settings.trace,
+                "endless": image.settings.endless,
                 "raw_bytes": image.settings.raw_bytes,
             },
             "model": model_to_json(&image.model),

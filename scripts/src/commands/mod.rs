@@ -87,6 +87,7 @@ pub fn settings(args: &StoryArgs) -> Result<Settings, SettingsError> {
         exit: args.exit,
         interactive: args.interactive,
         trace: args.trace,
+        endless: args.endless,
         raw_bytes: args.raw_bytes,
         ..Settings::default()
     };

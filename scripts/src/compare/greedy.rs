@@ -79,7 +79,7 @@ fn generate(
     mut each: impl FnMut(u32, Option<TraceRecord>),
 ) -> Result<(), EngineError> {
     let mut engine = subject.engine(kind, subject.weights.shape.seq_len)?;
-    let options = Options { steps, trace, raw_bytes: false };
+    let options = Options { steps, trace, ..Options::default() };
     let tokenizer = &subject.model.tokenizer;
     let mut story = Generator::new(engine.as_mut(), tokenizer, Sampler::greedy(), &[], options);
     while let Some(step) = story.step()? {

@@ -16,6 +16,7 @@ mod story;
 mod talk;
 mod trace;
 mod unreal;
+mod window;
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -26,6 +27,7 @@ fn main() {
         settings::cases(),
         processors::cases(),
         unreal::cases(),
+        window::cases(),
         refusals::cases(),
         bios::cases(),
         shapes::cases(),

@@ -33,7 +33,12 @@ impl Told {
         let encoder = Encoder::new(&model.tokenizer).map_err(|error| wrong(&error))?;
         let prompt = encoder.encode(&settings.prompt).map_err(|error| wrong(&error))?;
         let sampler = Sampler::new(&model.tables, settings.temperature, settings.topp, settings.seed);
-        let options = Options { steps: settings.steps as usize, trace: true, raw_bytes: settings.raw_bytes };
+        let options = Options {
+            steps: settings.steps as usize,
+            trace: true,
+            endless: settings.endless,
+            raw_bytes: settings.raw_bytes,
+        };
         let mut generator = Generator::new(&mut engine, &model.tokenizer, sampler, &prompt, options);
         let (mut text, mut trace) = (Vec::new(), Vec::new());
         while let Some(step) = generator.step().map_err(|error| wrong(&error))? {
