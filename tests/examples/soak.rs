@@ -10,6 +10,7 @@ use std::{
 };
 
 use machine::{
+    Emulator,
     golden::{BUILT_IN, Golden, image_of, packed, traced},
     qemu::Qemu,
     transcript::Transcript,
