@@ -5,6 +5,7 @@ use crate::tables::{TABLE_BITS, Tables, X_BITS};
 /// `gate[i] = silu(gate[i]) · up[i]`, for gate and up with `fraction_bits`. Returns the fraction
 /// bits of the result, chosen so that the products fit and keep all the bits they can.
 #[optimize(speed)]
+#[inline(never)] // into a caller that is optimized for size
 pub fn swiglu(tables: &Tables, gate: &mut [i32], up: &[i32], fraction_bits: i32) -> i32 {
     let bits = |max: i32| (u32::BITS - max.leading_zeros()) as i32;
     // |silu(x)| ≤ |x|, so the product of the largest magnitudes bounds all products.

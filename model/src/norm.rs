@@ -26,6 +26,7 @@ pub struct Gain {
 
 /// RMSNorm of the residual `x` (Q16.16), as a matrix input in `out`. `scratch` is as long as x.
 #[optimize(speed)]
+#[inline(never)] // into a caller that is optimized for size
 pub fn rmsnorm(x: &[i32], gain: &Gain, scratch: &mut [i32], out: &mut Activations) {
     let max = absmax(x);
     let bits = u32::BITS - max.leading_zeros();

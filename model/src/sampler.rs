@@ -11,6 +11,7 @@ use core::cmp::Reverse;
 
 /// Greedy decoding: the token of the largest logit, the lowest token where several are equal.
 #[optimize(speed)]
+#[inline(never)] // into a caller that is optimized for size
 pub fn argmax(logits: &[i32]) -> u32 {
     let mut best = (i32::MIN, 0);
     for (token, &logit) in logits.iter().enumerate() {

@@ -251,6 +251,7 @@ impl Head {
     /// The exponents of all positions in the cache, score plus value's shift, in Q16.16; returns the largest.
     #[optimize(speed)]
     #[inline(never)]
+    #[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot"))] // kernel/link.ld
     fn score(&mut self, kernel: Kernel, place: Place, q: &[i32], fraction_bits: i32) -> i32 {
         let Place { layer, count, .. } = place;
         let to_query = Shrink::new(q, self.query_bits);

@@ -160,6 +160,8 @@ mod sse41 {
     /// # Safety
     /// All rows must lie within the block's pairs; `x` must not be empty.
     #[target_feature(enable = "sse4.1")]
+    #[inline(never)]
+    #[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot"))] // kernel/link.ld
     pub unsafe fn columns(block: Block, x: &[Operand], start: i32) -> [i32; COLUMNS] {
         let mut sums = [start; COLUMNS];
         let [first, second] = block.starts.map(|start| block.pairs.as_ptr().wrapping_add(start));

@@ -89,6 +89,7 @@ impl Activations {
 
     /// Takes over `values · unit`, rounded to at most 12 bits.
     #[optimize(speed)]
+    #[inline(never)] // into a caller that is optimized for size
     pub fn quantize(&mut self, values: &[i32], unit: Scale) {
         let limit = activation_limit(values.len());
         let max = absmax(values);
@@ -138,14 +139,18 @@ pub fn matmul(processors: Processors, w: &Matrix, x: &Activations, y: &mut [i32]
 /// The part of the product that one block of rows gives.
 #[optimize(speed)]
 #[inline(never)] // into a closure, which is optimized for size
+#[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot"))] // kernel/link.ld
 fn block_of_rows(w: &Matrix, block: usize, x: &Activations, shift: i32, y: &mut [i32]) {
     let totals = x.kernel.block(w.block(block), &x.fours, x.start);
     let rows = y.iter_mut().zip(&w.scales[block * TILE_ROWS..]).zip(&totals);
     let mantissa = |scale: u32| ((u64::from(scale) * u64::from(x.scale.mantissa)) >> 32) as u32;
-    match UpperShift::new(shift) {
+    // Totals have bits to spare, more the fewer columns there are; with them most shifts are usual ones.
+    let largest = WEIGHT_LIMIT as u32 * activation_limit(w.cols) as u32 * w.cols as u32;
+    let up = (33 - shift).clamp(0, largest.leading_zeros() as i32 - 1);
+    match UpperShift::new(shift + up) {
         Some(shift) => {
             for ((y, &scale), &total) in rows {
-                *y = shift.apply(total, mantissa(scale));
+                *y = shift.apply(total << up, mantissa(scale));
             }
         }
         // A shift that no usual model has is not worth a fast loop.

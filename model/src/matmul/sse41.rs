@@ -24,6 +24,8 @@ const _: () = assert!(size_of::<Four>() == 32 && TILE_BYTES == 64, "the offsets 
 
 /// `start` plus the products of 16 rows, as [`super::scalar::block`], with [`Four::coefficients`].
 #[target_feature(enable = "sse4.1")]
+#[inline(never)]
+#[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot"))] // kernel/link.ld
 pub fn block(tiles: &[Tile], x: &[Four], start: i32) -> [i32; TILE_ROWS] {
     let mut totals = [start; TILE_ROWS];
     let count = tiles.len().min(x.len());
