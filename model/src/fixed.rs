@@ -107,13 +107,24 @@ impl Factor {
     }
 
     /// `x` times the factor, limited to i32.
+    #[optimize(speed)]
+    #[inline(never)] // into callers that are optimized for size
     pub fn apply(self, x: i32) -> i32 {
         if let Some(shift) = UpperShift::new(self.shift) {
             return shift.apply(x, self.mantissa);
         }
         let product = i64::from(x) * i64::from(self.mantissa);
+        // Without shifts of 64 bits, which are slow on a 32-bit processor.
+        if let 1..=31 = self.shift {
+            let rounded = product + i64::from(1u32 << (self.shift - 1));
+            let (upper, lower) = ((rounded >> 32) as i32, rounded as u32);
+            if let 0 | -1 = upper >> (self.shift - 1) {
+                return ((upper as u32) << (32 - self.shift) | lower >> self.shift) as i32;
+            }
+            return if upper < 0 { i32::MIN } else { i32::MAX };
+        }
         saturate(match self.shift {
-            1..=32 => (product + (1 << (self.shift - 1))) >> self.shift,
+            32 => (product + (1 << (self.shift - 1))) >> self.shift,
             63.. => 0,
             _ => product.saturating_mul(1 << (-self.shift).min(62)), // beyond 62 only zero survives
         })

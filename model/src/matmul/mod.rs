@@ -153,11 +153,11 @@ fn block_of_rows(w: &Matrix, block: usize, x: &Activations, shift: i32, y: &mut 
                 *y = shift.apply(total << up, mantissa(scale));
             }
         }
-        // A shift that no usual model has is not worth a fast loop.
-        None => rows.for_each(
-            #[inline(never)]
-            |((y, &scale), &total)| *y = Factor { mantissa: mantissa(scale), shift }.apply(total),
-        ),
+        None => {
+            for ((y, &scale), &total) in rows {
+                *y = Factor { mantissa: mantissa(scale), shift }.apply(total);
+            }
+        }
     }
 }
 
