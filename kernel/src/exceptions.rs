@@ -23,6 +23,9 @@ const PIC: u16 = 0x20;
 const READ_IN_SERVICE: u8 = 0x0B;
 const READ_REQUESTS: u8 = 0x0A;
 
+/// The instruction `ud2`, which stands where the code would panic.
+const UD2: [u8; 2] = [0x0F, 0x0B];
+
 /// The BIOS's handlers: offset and segment, as the vector table held them, in the order of
 /// [`VECTORS`]. The last four are called by ours; IRQ 4 gets another handler of ours there.
 #[unsafe(no_mangle)]
@@ -199,10 +202,17 @@ pub fn uninstall() {
     }
 }
 
+/// The first two bytes of the instruction at a real-mode address.
+fn opcode(cs: u32, ip: u32) -> [u8; 2] {
+    // SAFETY: the CPU has just fetched them, and memory below 2 MB may be read.
+    unsafe { far::pointer::<[u8; 2]>(cs * 16 + ip).read_volatile() }
+}
+
 extern "C" fn report(vector: u32, cs: u32, ip: u32) -> ! {
     console::seize();
     let cause = match vector {
         DIVIDE => "divide error",
+        INVALID_OPCODE if opcode(cs, ip) == UD2 => "a check of unreallm's own code failed",
         INVALID_OPCODE => "invalid opcode",
         STACK_FAULT => "stack segment",
         _ => "general protection",

@@ -16,17 +16,25 @@ pub struct Program {
     pub binary: &'static str,
     /// The feature without which the binary is left out, so that `cargo build` works on a host.
     pub feature: &'static str,
+    /// Whether each panic becomes one `ud2`, without its message. The boot sector must have no panic
+    /// at all, and its link proves it.
+    pub immediate_abort: bool,
 }
 
 /// The boot sector.
-pub const STAGE1: Program = Program { package: "unreallm-stage1", binary: "stage1", feature: "boot" };
+pub const STAGE1: Program =
+    Program { package: "unreallm-stage1", binary: "stage1", feature: "boot", immediate_abort: false };
 /// The loader.
-pub const LOADER: Program = Program { package: "unreallm-kernel", binary: "loader", feature: "machine" };
+pub const LOADER: Program = in_unreal_mode("loader");
 /// The kernel.
-pub const KERNEL: Program = Program { package: "unreallm-kernel", binary: "kernel", feature: "machine" };
-
+pub const KERNEL: Program = in_unreal_mode("kernel");
 /// The benchmark.
-pub const BENCH: Program = Program { package: "unreallm-kernel", binary: "bench", feature: "machine" };
+pub const BENCH: Program = in_unreal_mode("bench");
+
+/// A program of the kernel's package.
+const fn in_unreal_mode(binary: &'static str) -> Program {
+    Program { package: "unreallm-kernel", binary, feature: "machine", immediate_abort: true }
+}
 
 /// Why a program of the bare machine could not be compiled.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +93,9 @@ pub fn compile(
         // Panic messages name files relative to their package, not the builder's folders.
         .args(["-Ztrim-paths", "--config", "profile.machine.trim-paths='all'"])
         .env("CARGO_ENCODED_RUSTFLAGS", rust_flags("crates"));
+    if program.immediate_abort {
+        command.args(["-Zpanic-immediate-abort", "--config", "profile.machine.panic='immediate-abort'"]);
+    }
     let output = command.output().map_err(|cause| CompileError::Start { program: cargo, cause })?;
     if !output.status.success() {
         let output = String::from_utf8_lossy(&output.stderr).into_owned();
