@@ -73,7 +73,7 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
             model,
             processors,
             stopwatch,
-            attention: Attention::new(&mut allocator, shape, context),
+            attention: Attention::new(&mut allocator, shape, &model.tables, context),
             x: allocator.zeroed(shape.dim),
             input: Activations::new(&mut allocator, shape.dim.max(shape.hidden_dim), processors.kernel),
             xb: allocator.zeroed(shape.dim),
@@ -87,14 +87,13 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
 
     /// `x += wo @ attention([wq | wk | wv] @ rmsnorm(x))`
     fn attention_block(&mut self, layer: &Layer, index: usize, pos: usize) {
-        let tables = (&self.model.tables, &self.model.rope);
         rmsnorm(&self.x, &layer.rms_att, &mut self.xb, &mut self.input);
         matmul(self.processors, &layer.wqkv, &self.input, &mut self.qkv);
         self.stopwatch.lap(Phase::Qkv);
         let fraction_bits = layer.wqkv.fraction_bits;
         let (place, input) =
             (Place::new(index, pos, self.context()), Projected { qkv: &mut self.qkv, fraction_bits });
-        self.attention.attend(self.processors, tables, place, input, &mut self.xb);
+        self.attention.attend(self.processors, &self.model.rope, place, input, &mut self.xb);
         self.input.quantize(&self.xb, Scale::new(1, -fraction_bits));
         matmul(self.processors, &layer.wo, &self.input, &mut self.xb);
         add(&mut self.x, &self.xb);

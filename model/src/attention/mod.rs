@@ -14,10 +14,15 @@ use crate::shape::Shape;
 use crate::tables::Tables;
 use crate::team::Processors;
 use alloc::vec::Vec;
+use cache::Cache;
 use head::Head;
+use softmax::Weights;
 
+mod cache;
 mod head;
 mod products;
+mod shrink;
+mod softmax;
 
 pub(crate) use products::sample as sample_of_products;
 
@@ -28,6 +33,7 @@ pub struct Attention {
     turns: Vec<Turn>,
     first_turns: Vec<Turn>,
     heads: Vec<Head>,
+    weights: Weights,
 }
 
 /// \[q | k | v\] of a position, as [wq | wk | wv] gave them.
@@ -66,22 +72,23 @@ pub(crate) fn slot(pos: usize, context: usize) -> usize {
 impl Attention {
     /// Bytes of the key/value cache for a context.
     pub fn cache_bytes(shape: &Shape, context: usize) -> u64 {
-        shape.n_kv_heads as u64 * Head::cache_bytes(shape, context)
+        shape.n_kv_heads as u64 * Cache::bytes(shape, context)
     }
 
     /// Bytes that the heads work in.
     pub fn work_bytes(shape: &Shape, context: usize) -> u64 {
         let turns = shape.head_size() * size_of::<Turn>();
-        shape.n_kv_heads as u64 * Head::work_bytes(shape, context) + turns as u64
+        shape.n_kv_heads as u64 * Head::work_bytes(shape, context) + (turns + Weights::BYTES) as u64
     }
 
     /// An empty cache for `context` positions.
-    pub(crate) fn new(allocator: &mut Allocator, shape: &Shape, context: usize) -> Self {
+    pub(crate) fn new(allocator: &mut Allocator, shape: &Shape, tables: &Tables, context: usize) -> Self {
         let mut heads = allocator.room(shape.n_kv_heads);
         let room = heads.capacity().min(shape.n_kv_heads);
         heads.extend((0..room).map(|_| Head::new(allocator, shape, context)));
         let pairs = shape.head_size() / 2;
-        Self { context, turns: allocator.zeroed(pairs), first_turns: allocator.zeroed(pairs), heads }
+        let (turns, first_turns) = (allocator.zeroed(pairs), allocator.zeroed(pairs));
+        Self { context, turns, first_turns, heads, weights: Weights::new(allocator, tables) }
     }
 
     /// Positions that the cache holds.
@@ -94,7 +101,7 @@ impl Attention {
     pub fn attend(
         &mut self,
         processors: Processors,
-        (tables, rope): (&Tables, &Rope),
+        rope: &Rope,
         place: Place,
         input: Projected,
         out: &mut [i32],
@@ -106,18 +113,18 @@ impl Attention {
             rope.turns_at((place.pos + 1).saturating_sub(self.context), &mut self.first_turns);
         }
         rotate(turned, &self.turns);
-        let first_turns = &self.first_turns;
+        let (first_turns, weights) = (&self.first_turns, &self.weights);
         let (q, kv) = input.qkv.split_at(dim);
         let (k, v) = kv.split_at(kv.len() / 2);
         let (group, head_size) = (dim / self.heads.len(), k.len() / self.heads.len());
         processors.share_out(&mut self.heads, 1, |i, heads| {
             for head in heads {
-                head.store(place, &k[i * head_size..][..head_size], &v[i * head_size..][..head_size]);
+                head.cache.store(place, &k[i * head_size..][..head_size], &v[i * head_size..][..head_size]);
                 if place.pos >= place.count {
-                    head.turn_first_key(place.layer, first_turns);
+                    head.cache.turn_first_key(place.layer, first_turns);
                 }
                 let queries = &q[i * group..][..group];
-                head.attend(processors.kernel, tables, place, queries, input.fraction_bits);
+                head.attend(processors.kernel, weights, place, queries, input.fraction_bits);
             }
         });
         for (out, head) in out.chunks_mut(group).zip(&self.heads) {

@@ -22,6 +22,12 @@ impl Pair {
         Self((first + BIAS) | (second << 16))
     }
 
+    /// The two numbers.
+    #[inline(always)]
+    pub fn numbers(self) -> [i32; 2] {
+        [(self.0 & 0xFFFF) - BIAS, self.0 >> 16]
+    }
+
     /// Changes the first number (0) or the second (1).
     #[inline(always)]
     pub fn set(&mut self, which: usize, number: i32) {
