@@ -1,5 +1,6 @@
 //! Rotary position embedding: each pair of a head's values is turned by an angle that grows with
 //! the position (Su et al., "RoFormer").
+use crate::fixed::saturate;
 use alloc::vec::Vec;
 
 /// Fraction bits of sines and cosines: 1.0 is 2^30.
@@ -26,7 +27,8 @@ impl Rope {
 }
 
 /// Turns every head in `x`, a number of heads one after the other.
-#[inline(never)] // called from two places
+#[optimize(speed)]
+#[inline(never)] // into callers that are optimized for size
 pub fn rotate(x: &mut [i32], turns: &[Turn]) {
     for head in x.chunks_exact_mut(2 * turns.len()) {
         for (pair, &turn) in head.as_chunks_mut().0.iter_mut().zip(turns) {
@@ -42,9 +44,17 @@ pub(crate) fn turns_at(table: &[Turn], pos: usize, bits: u32, out: &mut [Turn]) 
     let positions = table.len() / pairs;
     let (rounds, within) = (pos / positions, pos % positions);
     out.copy_from_slice(&table[within * pairs..][..pairs]);
-    if rounds == 0 {
-        return;
+    if rounds > 0 {
+        turn_rounds(table, rounds, bits, out);
     }
+}
+
+/// Turns each of `out` by the whole table, `rounds` times.
+#[cold]
+#[inline(never)]
+fn turn_rounds(table: &[Turn], rounds: usize, bits: u32, out: &mut [Turn]) {
+    let pairs = out.len();
+    let positions = table.len() / pairs;
     for (i, out) in out.iter_mut().enumerate() {
         // All of the table is a turn from 0 to its last position, and one more.
         let one = if positions > 1 { table[pairs + i] } else { table[i] };
@@ -61,14 +71,16 @@ pub(crate) fn turns_at(table: &[Turn], pos: usize, bits: u32, out: &mut [Turn]) 
 }
 
 /// A pair, or another turn, turned.
-#[inline(never)] // called from five places
+#[inline(always)] // into the loop over a vector
 fn turned([a, b]: [i32; 2], [cos, sin]: Turn, bits: u32) -> [i32; 2] {
-    // a · p + b · q, rounded to the nearest
-    let sum = |a: i32, p: i32, b: i32, q: i32| {
-        let sum = i64::from(a) * i64::from(p) + i64::from(b) * i64::from(q);
-        crate::fixed::saturate((sum + (1 << (bits - 1))) >> bits)
-    };
-    [sum(a, cos, b, -sin), sum(a, sin, b, cos)]
+    [two_products([a, b], [cos, -sin], bits), two_products([a, b], [sin, cos], bits)]
+}
+
+/// `a · p + b · q`, rounded to the nearest.
+#[inline(always)]
+fn two_products([a, b]: [i32; 2], [p, q]: [i32; 2], bits: u32) -> i32 {
+    let sum = i64::from(a) * i64::from(p) + i64::from(b) * i64::from(q);
+    saturate((sum + (1 << (bits - 1))) >> bits)
 }
 
 #[cfg(test)]

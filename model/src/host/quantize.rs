@@ -10,7 +10,7 @@ const SCALE_BITS: i32 = 31;
 /// Gains are integers up to 2^GAIN_BITS.
 const GAIN_BITS: i32 = 30;
 /// Outputs of a matrix stay below 2^OUTPUT_BITS.
-const OUTPUT_BITS: i32 = 30;
+const OUTPUT_BITS: i32 = 22;
 
 /// The exponent e for which `value / 2^e` is in [2^(bits-1), 2^bits); 0 for zero.
 fn exponent_for(value: f64, bits: i32) -> i32 {
