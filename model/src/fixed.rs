@@ -199,44 +199,6 @@ pub fn absmax(values: &[i32]) -> i32 {
     })
 }
 
-/// Turns numbers of up to 31 bits into numbers of up to `limit`, so that `max`, the largest
-/// magnitude, becomes `limit`: `x · limit / max`, rounded to the nearest.
-#[derive(Clone, Copy)]
-pub struct Requantizer {
-    /// Shift that brings the largest magnitude to 31 bits.
-    normalize: u32,
-    /// `limit · 2^shift / (max · 2^normalize)`, below 2^31.
-    inverse: i32,
-    /// `shift`, less the 32 of the product's upper half.
-    upper_shift: u32,
-}
-
-impl Requantizer {
-    /// For magnitudes up to `max` (which must not be negative) and results up to `limit` (1 to
-    /// 2^15 - 1).
-    pub fn new(max: i32, limit: i32) -> Self {
-        if max <= 0 {
-            return Self { normalize: 0, inverse: 0, upper_shift: 1 };
-        }
-        let normalize = max.leading_zeros() - 1;
-        let normal = (max << normalize) as u64; // 2^30 ≤ normal < 2^31
-        let limit_bits = u32::BITS - limit.leading_zeros();
-        // limit · 2^shift < 2^61, so that the inverse is below 2^31.
-        let shift = 61 - limit_bits;
-        let inverse = (((limit as u64) << shift) / normal) as i32;
-        Self { normalize, inverse, upper_shift: shift - 32 }
-    }
-
-    /// One number. Its magnitude must not be above the `max` given to [`Requantizer::new`].
-    #[inline]
-    pub fn apply(self, x: i32) -> i32 {
-        let product = i64::from(x << self.normalize) * i64::from(self.inverse);
-        // The shift is above 32, and the lower half cannot change which way the upper is rounded.
-        let upper = (product >> 32) as i32;
-        (upper + (1 << (self.upper_shift - 1))) >> self.upper_shift
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -268,20 +230,6 @@ mod tests {
         }
 
         #[test]
-        fn requantized_numbers_are_the_nearest(max in 1i32.., part in 0.0..=1.0f64, limit in 1i32..32768) {
-            let x = (f64::from(max) * part) as i32;
-            let requantizer = Requantizer::new(max, limit);
-            let exact = f64::from(x) * f64::from(limit) / f64::from(max);
-            for (x, exact) in [(x, exact), (-x, -exact)] {
-                let got = requantizer.apply(x);
-                prop_assert!((f64::from(got) - exact).abs() <= 0.5 + 1e-4, "{got} {exact}");
-                prop_assert!(got.abs() <= limit);
-            }
-            prop_assert_eq!(requantizer.apply(max), limit);
-            prop_assert_eq!(requantizer.apply(-max), -limit);
-        }
-
-        #[test]
         fn factors_round_to_the_nearest_and_saturate(x: i32, mantissa in 0u32..1 << 31, shift in -40i32..80) {
             let product = i128::from(x) * i128::from(mantissa);
             let exact = match shift {
@@ -295,7 +243,6 @@ mod tests {
 
     #[test]
     fn nothing_in_nothing_out() {
-        assert_eq!(Requantizer::new(0, 2047).apply(0), 0);
         assert_eq!(Scale::new(1, 0).div(Scale::ZERO), Scale::ZERO);
         assert_eq!(Scale::ZERO.rsqrt(), Scale::ZERO);
         assert_eq!(absmax(&[]), 0);

@@ -4,7 +4,7 @@ use crate::attention;
 use crate::crc32::Crc32;
 use crate::fixed::Scale;
 use crate::matmul::{Activations, Kernel, matmul};
-use crate::matrix::{Matrix, TILE_BYTES, TILE_ROWS, Tile};
+use crate::matrix::{Matrix, SCALE_BITS, TILE_BYTES, TILE_ROWS, Tile};
 use crate::team::Processors;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -45,8 +45,9 @@ pub fn fingerprint(kernel: Kernel) -> u32 {
         Tile(bytes)
     };
     let tiles: Vec<Tile> = (0..tiles).map(|_| tile()).collect();
-    let scales = vec![1 << 30; Matrix::blocks(ROWS) * TILE_ROWS];
-    let matrix = Matrix { rows: ROWS, cols: COLS, exponent: -30, fraction_bits: 0, scales, tiles };
+    let scales = (0..Matrix::blocks(ROWS) * TILE_ROWS).map(|_| numbers.next() >> (32 - SCALE_BITS)).collect();
+    let matrix =
+        Matrix { rows: ROWS, cols: COLS, exponent: -(SCALE_BITS as i32), fraction_bits: 0, scales, tiles };
     let x: Vec<i32> = (0..COLS).map(|_| i32::from(numbers.byte()) - 128).collect();
     let mut input = Activations::new(&mut Allocator::default(), COLS, kernel);
     input.quantize(&x, Scale::new(1, 0));

@@ -1,12 +1,10 @@
 //! From fp32 weights to the integers of the packed model.
-use crate::matrix::{Matrix, TILE_COLS, TILE_ROWS, Tile, WEIGHT_ZERO};
+use crate::matrix::{Matrix, SCALE_BITS, TILE_COLS, TILE_ROWS, Tile, WEIGHT_ZERO};
 use crate::norm::Gain;
 use rayon::prelude::*;
 
 /// Largest magnitude of a weight's integer.
 const WEIGHT_MAX: f64 = 127.0;
-/// Scales of rows are integers below 2^SCALE_BITS.
-const SCALE_BITS: i32 = 31;
 /// Gains are integers up to 2^GAIN_BITS.
 const GAIN_BITS: i32 = 30;
 /// Outputs of a matrix stay below 2^OUTPUT_BITS.
@@ -30,10 +28,11 @@ pub fn quantize_matrix(parts: &[&[f32]], cols: usize, fraction_bits: i32) -> Mat
     let rows: Vec<&[f32]> = parts.iter().flat_map(|part| part.chunks_exact(cols)).collect();
     let exact: Vec<f64> = rows.par_iter().map(|row| absmax(row) / WEIGHT_MAX).collect();
     let largest = exact.iter().fold(0.0, |a: f64, &b| a.max(b));
-    // Rounding must not reach 2^31, so the largest is aimed a little below.
-    let exponent = exponent_for(largest * (1.0 + 2f64.powi(-20)), SCALE_BITS);
+    // Rounding must not reach 2^16, so the largest is aimed a little below.
+    let exponent = exponent_for(largest * (1.0 + 2f64.powi(-15)), SCALE_BITS as i32);
     let unit = 2f64.powi(exponent);
-    let mut scales: Vec<u32> = exact.iter().map(|scale| ((scale / unit).round() as u32).max(1)).collect();
+    // Rounded up, so that no weight is beyond 127 of them.
+    let mut scales: Vec<u32> = exact.iter().map(|scale| ((scale / unit).ceil() as u32).max(1)).collect();
     scales.resize(Matrix::blocks(rows.len()) * TILE_ROWS, 0);
     let tiles_per_block = Matrix::tiles_per_block(cols);
     let mut tiles = vec![Tile::ZERO; Matrix::blocks(rows.len()) * tiles_per_block];

@@ -1,6 +1,8 @@
 use super::*;
+use crate::allocation::Allocator;
+use crate::fixed::Scale;
 use crate::host::quantize::quantize_matrix;
-use crate::matrix::Tile;
+use crate::matrix::{TILE_COLS, Tile};
 use proptest::prelude::*;
 
 fn random_case() -> impl Strategy<Value = (Vec<Vec<f32>>, Vec<i32>)> {
@@ -57,7 +59,8 @@ fn the_largest_sums_do_not_overflow() {
                 let exact = weight * i64::from(sign * activation_limit(cols)) * cols as i64;
                 for kernel in Kernel::all() {
                     let mut input = Activations::new(&mut Allocator::default(), cols, kernel);
-                    input.quantize(&vec![1000 * sign; cols], Scale::new(1, 0));
+                    // A step of a power of two, at which the largest is the limit.
+                    input.quantize(&vec![activation_limit(cols) * sign; cols], Scale::new(1, 0));
                     let totals = kernel.block(&tiles, &input.fours, input.start);
                     assert_eq!(totals.map(i64::from), [exact; TILE_ROWS], "{kernel:?}");
                 }

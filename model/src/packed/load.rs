@@ -3,7 +3,7 @@ use super::layout::{Entry, Kind, TENSOR_ALIGN};
 use super::{PackedError, PackedHeader};
 use crate::allocation::zeroed;
 use crate::crc32::Crc32;
-use crate::matrix::{Matrix, TILE_ROWS};
+use crate::matrix::{Matrix, SCALE_BITS, TILE_ROWS};
 use crate::norm::Gain;
 use crate::rope::Rope;
 use crate::sector::SectorWeights;
@@ -90,7 +90,7 @@ impl Model {
     fn number_out_of_range(&self) -> Option<Kind> {
         use crate::{rope::ROPE_BITS, tables::TABLE_BITS};
         let above_one = |table: &[u32]| table.iter().any(|&entry| entry > 1 << TABLE_BITS);
-        let scales = |matrix: &Matrix| matrix.scales.iter().any(|&scale| scale > i32::MAX as u32);
+        let scales = |matrix: &Matrix| matrix.scales.iter().any(|&scale| scale >> SCALE_BITS > 0);
         let in_layers = |matrix: fn(&Layer) -> &Matrix| self.layers.iter().any(|layer| scales(matrix(layer)));
         let mut turns = self.rope.turns.as_flattened().iter();
         [
