@@ -14,9 +14,6 @@ pub const TILE_COLS: usize = 4;
 /// Bytes of a tile: one cache line.
 pub const TILE_BYTES: usize = TILE_ROWS * TILE_COLS;
 
-/// Bits of a row's scale.
-pub const SCALE_BITS: u32 = 16;
-
 /// The byte of a weight of zero.
 pub const WEIGHT_ZERO: i32 = 128;
 
@@ -54,7 +51,7 @@ pub struct Matrix {
     pub exponent: i32,
     /// Fraction bits of y.
     pub fraction_bits: i32,
-    /// A scale for each row, up to a multiple of [`TILE_ROWS`]; each below 2^[`SCALE_BITS`].
+    /// A scale for each row, up to a multiple of [`TILE_ROWS`]; each below 2^16.
     pub scales: Vec<u32>,
     /// The tiles, block by block.
     pub tiles: Vec<Tile>,

@@ -7,6 +7,7 @@ use super::softmax::{FARTHEST, ScoreScale, WEIGHT_BITS, Weights, distances, scor
 use crate::allocation::Allocator;
 use crate::fixed::{Factor, LOG2_E, Scale};
 use crate::matmul::Kernel;
+use crate::scaled::Eight;
 use crate::shape::Shape;
 use alloc::vec::Vec;
 
@@ -22,7 +23,7 @@ pub struct Head {
     pub cache: Cache,
     query: Vec<Operand>,
     /// Scores of all positions; then their distances from the largest.
-    scores: Vec<[i32; KEY_GROUP]>,
+    scores: Vec<Eight>,
     /// The weights of a segment's positions.
     weights: Vec<Operand>,
     totals: Vec<i32>,

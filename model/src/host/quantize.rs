@@ -1,6 +1,7 @@
 //! From fp32 weights to the integers of the packed model.
-use crate::matrix::{Matrix, SCALE_BITS, TILE_COLS, TILE_ROWS, Tile, WEIGHT_ZERO};
+use crate::matrix::{Matrix, TILE_COLS, TILE_ROWS, Tile, WEIGHT_ZERO};
 use crate::norm::Gain;
+use crate::scaled::SCALE_BITS;
 use rayon::prelude::*;
 
 /// Largest magnitude of a weight's integer.

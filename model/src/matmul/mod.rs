@@ -1,11 +1,12 @@
 //! `W (rows, cols) @ x (cols,) -> y (rows,)`, with one-byte weights and x of up to 16 bits.
 //!
 //! The result is defined by integers, so that every kernel gives the same: a row's total `Σ w · x` is
-//! exact in i32, and y is `((total · row scale) >> 16) >> shift` ([`outputs`]).
+//! exact in i32, and y is `((total · row scale) >> 16) >> shift` ([`crate::scaled`]).
 //!
 //! Tiles hold each weight as `w + 128`, a byte without a sign. So a kernel's total starts at
 //! `-128 Σ x`, and what it does to the bytes never has to mind a sign.
-use crate::matrix::{Matrix, SCALE_BITS, TILE_ROWS};
+use crate::matrix::{Matrix, TILE_ROWS};
+use crate::scaled::{SCALE_BITS, Scales, scale};
 use crate::team::Processors;
 pub use activations::Activations;
 use activations::Four;
@@ -14,11 +15,9 @@ use activations::activation_limit;
 pub use kernel::Kernel;
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 pub use kernel::{Sse2, Sse41};
-use outputs::outputs;
 
 mod activations;
 mod kernel;
-mod outputs;
 mod scalar;
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 mod sse2;
@@ -40,9 +39,9 @@ pub fn matmul(processors: Processors, w: &Matrix, x: &Activations, y: &mut [i32]
 #[inline(never)] // into a closure, which is optimized for size
 #[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot"))] // kernel/link.ld
 fn block_of_rows(w: &Matrix, block: usize, x: &Activations, shift: i32, y: &mut [i32]) {
-    let totals = x.kernel.block(w.block(block), &x.fours, x.start);
-    let Some(scales) = w.scales[block * TILE_ROWS..].first_chunk() else { return };
-    let rows = outputs(x.kernel, totals, scales, shift);
+    let mut rows = x.kernel.block(w.block(block), &x.fours, x.start);
+    let scales = w.scales[block * TILE_ROWS..][..TILE_ROWS].as_chunks().0;
+    scale(x.kernel, rows.as_chunks_mut().0, Scales::Each(scales), shift);
     match y.as_mut_array() {
         Some(y) => *y = rows,
         None => y.copy_from_slice(&rows[..y.len()]),
