@@ -69,6 +69,7 @@ impl Matrix {
     }
 
     /// The tiles of one block.
+    #[inline(always)]
     pub fn block(&self, block: usize) -> &[Tile] {
         let tiles = Self::tiles_per_block(self.cols);
         &self.tiles[block * tiles..][..tiles]

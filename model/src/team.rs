@@ -48,32 +48,28 @@ impl Processors<'static> {
 }
 
 /// The address of a slice that workers take disjoint parts of.
-struct Parts<T>(*mut T);
+struct Shared<T>(*mut T);
 
 // SAFETY: the pointer is only used for parts that no two workers share, and `T` may be sent.
-unsafe impl<T: Send> Sync for Parts<T> {}
+unsafe impl<T: Send> Sync for Shared<T> {}
 
 impl Processors<'_> {
-    /// Calls `work(i, part i)` for every part of `size` items (the last one may be shorter). Each
-    /// worker gets neighbouring parts.
+    /// Shares out items in parts of `size` (the last one may be shorter): each worker gets one
+    /// `work(first, items)`, its neighbouring parts and the number of the first of them.
     pub fn share_out<T: Send>(&self, items: &mut [T], size: usize, work: impl Fn(usize, &mut [T]) + Sync) {
         let workers = self.team.size();
         if workers == 1 {
-            return items.chunks_mut(size).enumerate().for_each(|(i, part)| work(i, part));
+            return work(0, items);
         }
         let (length, count) = (items.len(), items.len().div_ceil(size));
-        let parts = Parts(items.as_mut_ptr());
+        let all = Shared(items.as_mut_ptr());
         self.team.run(&|worker| {
-            let parts = &parts; // all of it, not the bare pointer
-            for i in count * worker / workers..count * (worker + 1) / workers {
-                let start = i * size;
-                // SAFETY: start < length, as i < count; parts of different i do not overlap; the
-                // workers' ranges of i do not either, and a team calls each worker once. The
-                // slice is borrowed until `run` returns, which is after the last call.
-                let part =
-                    unsafe { core::slice::from_raw_parts_mut(parts.0.add(start), size.min(length - start)) };
-                work(i, part);
-            }
+            let all = &all; // all of it, not the bare pointer
+            let [first, end] = [worker, worker + 1].map(|worker| count * worker / workers);
+            let [start, stop] = [first, end].map(|part| (part * size).min(length));
+            // SAFETY: start ≤ stop ≤ length; the workers' ranges do not overlap, and a team calls each
+            // worker once. The slice is borrowed until `run` returns, which is after the last call.
+            work(first, unsafe { core::slice::from_raw_parts_mut(all.0.add(start), stop - start) });
         });
     }
 }
@@ -110,9 +106,9 @@ mod tests {
         {
             let processors = Processors { kernel: Kernel::Scalar, team: &Threads(workers) };
             let mut items = vec![0usize; length];
-            processors.share_out(&mut items, size, |i, part| {
-                for (offset, item) in part.iter_mut().enumerate() {
-                    *item += i * size + offset + 1;
+            processors.share_out(&mut items, size, |first, items| {
+                for (offset, item) in items.iter_mut().enumerate() {
+                    *item += first * size + offset + 1;
                 }
             });
             assert!(items.iter().copied().eq(1..=length), "{workers} workers: {items:?}");

@@ -117,8 +117,8 @@ impl Attention {
         let (q, kv) = input.qkv.split_at(dim);
         let (k, v) = kv.split_at(kv.len() / 2);
         let (group, head_size) = (dim / self.heads.len(), k.len() / self.heads.len());
-        processors.share_out(&mut self.heads, 1, |i, heads| {
-            for head in heads {
+        processors.share_out(&mut self.heads, 1, |first, heads| {
+            for (i, head) in (first..).zip(heads) {
                 head.cache.store(place, &k[i * head_size..][..head_size], &v[i * head_size..][..head_size]);
                 if place.pos >= place.count {
                     head.cache.turn_first_key(place.layer, first_turns);

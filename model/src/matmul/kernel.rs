@@ -1,8 +1,8 @@
 //! The instructions that multiply: which there are, and the proofs that they may be used.
-use super::{Four, scalar};
+use super::{Four, Rows, scalar};
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 use super::{sse2, sse41};
-use crate::matrix::{TILE_COLS, TILE_ROWS, Tile};
+use crate::matrix::{TILE_COLS, Tile};
 
 /// How the products are calculated. All kernels give the same integers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -96,18 +96,18 @@ impl Kernel {
         }
     }
 
-    /// `start` plus the products of a block of 16 rows with inputs that [`Kernel::prepare`] made.
-    /// Weights are as the tiles hold them, 128 too large.
+    /// Adds the products of a block of 16 rows with inputs that [`Kernel::prepare`] made. Weights are
+    /// as the tiles hold them, 128 too large.
     #[inline(always)]
-    pub(super) fn block(self, tiles: &[Tile], x: &[Four], start: i32) -> [i32; TILE_ROWS] {
+    pub(super) fn add_block(self, tiles: &[Tile], x: &[Four], totals: &mut Rows) {
         match self {
-            Self::Scalar => scalar::block(tiles, x, start),
+            Self::Scalar => scalar::add_block(tiles, x, totals),
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
             // SAFETY: an `Sse2` exists only where its creator promised that SSE2 works.
-            Self::Sse2(_) => unsafe { sse2::block(tiles, x, start) },
+            Self::Sse2(_) => unsafe { sse2::add_block(tiles, x, totals) },
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
             // SAFETY: an `Sse41` exists only where its creator promised that SSE4.1 works.
-            Self::Sse41(_) => unsafe { sse41::block(tiles, x, start) },
+            Self::Sse41(_) => unsafe { sse41::add_block(tiles, x, totals) },
         }
     }
 }

@@ -31,21 +31,35 @@ pub fn matmul(processors: Processors, w: &Matrix, x: &Activations, y: &mut [i32]
     debug_assert_eq!(x.fours.len(), Matrix::tiles_per_block(w.cols));
     // total · row scale · 2^(w.exponent + x.exponent + fraction bits)
     let shift = -(SCALE_BITS as i32 + w.exponent + x.exponent + w.fraction_bits);
-    processors.share_out(y, TILE_ROWS, |block, y| block_of_rows(w, block, x, shift, y));
+    processors.share_out(y, TILE_ROWS, |first, y| rows(w, first, x, shift, y));
 }
 
-/// The part of the product that one block of rows gives.
+/// The numbers of a block's rows.
+type Rows = [i32; TILE_ROWS];
+
+/// The part of the product that the blocks from `first` on give.
 #[optimize(speed)]
 #[inline(never)] // into a closure, which is optimized for size
-#[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot"))] // kernel/link.ld
-fn block_of_rows(w: &Matrix, block: usize, x: &Activations, shift: i32, y: &mut [i32]) {
-    let mut rows = x.kernel.block(w.block(block), &x.fours, x.start);
-    let scales = w.scales[block * TILE_ROWS..][..TILE_ROWS].as_chunks().0;
-    scale(x.kernel, rows.as_chunks_mut().0, Scales::Each(scales), shift);
-    match y.as_mut_array() {
-        Some(y) => *y = rows,
-        None => y.copy_from_slice(&rows[..y.len()]),
+fn rows(w: &Matrix, first: usize, x: &Activations, shift: i32, y: &mut [i32]) {
+    let (blocks, last) = y.as_chunks_mut();
+    for (block, y) in (first..).zip(&mut *blocks) {
+        block_of_rows(w, block, x, shift, y);
     }
+    if !last.is_empty() {
+        let mut y = [0; TILE_ROWS];
+        block_of_rows(w, first + blocks.len(), x, shift, &mut y);
+        last.copy_from_slice(&y[..last.len()]);
+    }
+}
+
+#[optimize(speed)]
+#[inline(never)] // twice
+#[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot"))] // kernel/link.ld
+fn block_of_rows(w: &Matrix, block: usize, x: &Activations, shift: i32, y: &mut Rows) {
+    y.fill(x.start);
+    x.kernel.add_block(w.block(block), &x.fours, y);
+    let scales = w.scales[block * TILE_ROWS..][..TILE_ROWS].as_chunks().0;
+    scale(x.kernel, y.as_chunks_mut().0, Scales::Each(scales), shift);
 }
 
 #[cfg(test)]

@@ -1,14 +1,13 @@
 //! The kernel that runs everywhere, and that says what the others must give.
-use super::Four;
-use crate::matrix::{TILE_COLS, TILE_ROWS, Tile};
+use super::{Four, Rows};
+use crate::matrix::{TILE_COLS, Tile};
 
-/// `start + Σ byte · x` for each of 16 rows.
+/// Adds `Σ byte · x` for each of 16 rows.
 ///
 /// Row by row, so that a 486's seven registers hold the sum; the block stays in the cache.
 #[optimize(speed)]
 #[inline(never)] // its callers have a kernel each
-pub fn block(tiles: &[Tile], x: &[Four], start: i32) -> [i32; TILE_ROWS] {
-    let mut totals = [start; TILE_ROWS];
+pub fn add_block(tiles: &[Tile], x: &[Four], totals: &mut Rows) {
     for (row, total) in totals.iter_mut().enumerate() {
         for (tile, x) in tiles.iter().zip(x) {
             let (&[b0, b1, b2, b3], [x0, x1, x2, x3]) = (&tile.rows()[row], x.inputs());
@@ -16,7 +15,6 @@ pub fn block(tiles: &[Tile], x: &[Four], start: i32) -> [i32; TILE_ROWS] {
             *total = total.wrapping_add(sum);
         }
     }
-    totals
 }
 
 const _: () = assert!(TILE_COLS == 4);

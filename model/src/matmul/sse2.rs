@@ -2,8 +2,8 @@
 //!
 //! In assembly because a compiler for 16-bit code unrolls it to five times the bytes, and the machine's
 //! code has 64 KB.
-use super::Four;
-use crate::matrix::{TILE_BYTES, TILE_ROWS, Tile};
+use super::{Four, Rows};
+use crate::matrix::{TILE_BYTES, Tile};
 use core::arch::asm;
 
 const _: () = assert!(size_of::<Four>() == 32 && TILE_BYTES == 64, "the offsets below");
@@ -35,13 +35,12 @@ macro_rules! four_rows {
     };
 }
 
-/// `start` plus the products of 16 rows, as [`super::scalar::block`], with [`Four::pairs`].
+/// Adds the products of 16 rows, as [`super::scalar::add_block`], with [`Four::pairs`].
 #[target_feature(enable = "sse2")]
-pub fn block(tiles: &[Tile], x: &[Four], start: i32) -> [i32; TILE_ROWS] {
-    let mut totals = [start; TILE_ROWS];
+pub fn add_block(tiles: &[Tile], x: &[Four], totals: &mut Rows) {
     let count = tiles.len().min(x.len());
     if count == 0 {
-        return totals;
+        return;
     }
     // SAFETY: `count` is 1 or more; the loop reads all 64 bytes of `count` tiles, which are aligned to
     // 64, and all 32 bytes of `count` inputs, aligned to 16; it reads and writes the 64 bytes of
@@ -49,9 +48,9 @@ pub fn block(tiles: &[Tile], x: &[Four], start: i32) -> [i32; TILE_ROWS] {
     unsafe {
         asm!(
             "movups xmm0, [{totals}]",
-            "movdqa xmm1, xmm0",
-            "movdqa xmm2, xmm0",
-            "movdqa xmm3, xmm0",
+            "movups xmm1, [{totals} + 16]",
+            "movups xmm2, [{totals} + 32]",
+            "movups xmm3, [{totals} + 48]",
             "2:",
             "movdqa xmm4, [{x}]",
             "movdqa xmm5, [{x} + 16]",
@@ -77,5 +76,4 @@ pub fn block(tiles: &[Tile], x: &[Four], start: i32) -> [i32; TILE_ROWS] {
             options(nostack),
         );
     }
-    totals
 }
