@@ -69,7 +69,7 @@ impl Clock {
     pub fn now(&self) -> Moment {
         match self {
             Self::Tsc(_) => Moment(tsc()),
-            Self::Pit => Moment(pit_ticks()),
+            Self::Pit => Moment(monotonic(pit_ticks())),
         }
     }
 
@@ -119,6 +119,20 @@ fn tsc_cycles_in_calibration() -> Option<u64> {
         port::write_u8(PORT_61, before);
         (patience > 0).then_some(cycles)
     }
+}
+
+/// `ticks`, with the wrap that the BIOS has not counted yet: its interrupt may come a while after the
+/// counter has wrapped, and until then time would have gone back.
+fn monotonic(ticks: u64) -> u64 {
+    static mut LATEST: u64 = 0;
+    const WRAP: u64 = 1 << 16;
+    // SAFETY: only the first processor asks for the time, and no interrupt does.
+    let latest = unsafe { LATEST };
+    // Further back it is past midnight.
+    let ticks = if ticks < latest && latest - ticks < WRAP { ticks + WRAP } else { ticks };
+    // SAFETY: as above.
+    unsafe { LATEST = ticks };
+    ticks
 }
 
 /// Ticks of the PIT since midnight. The BIOS's counter is read before and after, as it may move

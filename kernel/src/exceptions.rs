@@ -174,11 +174,13 @@ pub fn install() -> Replaced {
 
 impl Replaced {
     /// Keeps the BIOS's handlers where ours and [`uninstall`] find them. From then on those of clock
-    /// and keyboard are called by ours.
+    /// and keyboard are called by ours, and interrupts are on: without a TSC the BIOS's ticks are the time.
     pub fn keep(self) {
         // SAFETY: interrupts are off, so nothing else looks at it.
         unsafe { OLD_HANDLERS = self.0 };
         set_handlers(&VECTORS[4..], &[clock_tick, key_press]);
+        // SAFETY: every vector of the BIOS's two controllers has a handler, and the stack is ours.
+        unsafe { asm!("sti", options(nomem, nostack)) };
     }
 }
 

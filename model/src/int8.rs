@@ -1,7 +1,7 @@
 //! The int8 LUT engine: Llama 2's forward pass in integers.
 //!
-//! The residual stream x is Q16.16. Each matrix gets its input as integers of at most 12 bits with
-//! one scale ([`Activations`]); all that is not a matrix is in 32-bit numbers with fraction bits.
+//! The residual stream x is Q16.16. Each matrix gets its input as integers of at most 16 bits times
+//! a power of two ([`Activations`]); all that is not a matrix is in 32-bit numbers with fraction bits.
 use crate::allocation::Allocator;
 use crate::attention::{Attention, Place, Projected};
 use crate::engine::{Engine, EngineError, check_token};

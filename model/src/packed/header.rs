@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 /// What a packed model begins with.
 pub const MAGIC: [u8; 8] = *b"unreallm";
 /// The version of the format.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// Bytes of the header before the directory.
 pub const HEADER_PREFIX: usize = 128;
 /// Bytes for the model's name.
