@@ -44,7 +44,7 @@ pub mod norm;
 pub mod packed;
 pub mod rope;
 pub mod sampler;
-mod scaled;
+pub mod scaled;
 pub mod sector;
 pub mod self_test;
 pub mod settings;
