@@ -11,7 +11,10 @@ use machine::{
     qemu::{Qemu, QemuMachine},
     transcript::Transcript,
 };
-use model::{settings::Settings, trace::TraceRecord};
+use model::{
+    settings::{EngineKind, Settings},
+    trace::TraceRecord,
+};
 use serde_json::json;
 use unreallm::{embedded, image::Medium};
 
@@ -21,6 +24,7 @@ use crate::case::{Trouble, case, ensure};
 pub fn cases() -> Vec<Trial> {
     vec![
         case("talk::conversation", conversation),
+        case("talk::stories_past_the_window", past_the_window),
         case("talk::noise_is_survived", noise),
         case("talk::esc_stops_the_story", esc),
         case("talk::bochs", bochs),
@@ -98,6 +102,34 @@ fn enter(machine: &mut QemuMachine, line: &str, by_keyboard: bool) -> Result<Str
     Ok(String::from_utf8_lossy(&log[before..]).into_owned())
 }
 
+/// Holds all that the machine has told so far against the host's steps.
+fn is_as_on_the_host(machine: &mut QemuMachine, expected: &[TraceRecord]) -> Result<(), Trouble> {
+    let trace = Transcript::parse(&machine.serial()?).trace;
+    let first = trace.iter().zip(expected).position(|(machine, host)| machine != host);
+    ensure(first.is_none() && trace.len() == expected.len(), || {
+        format!("{} steps, {} on the host, the first other one is {first:?}", trace.len(), expected.len())
+    })
+}
+
+/// Stories of more than two windows, with both engines, one after the other.
+fn past_the_window() -> Result<(), Trouble> {
+    let mut now = Settings { steps: 1100, endless: true, ..settings() };
+    let mut machine = boot(&now)?;
+    let packed = packed(BUILT_IN)?;
+    let mut expected = Vec::new();
+    for (engine, command, prompt) in
+        [(EngineKind::Int8, "/engine int8", "once"), (EngineKind::Sector, "/engine sector", "a cat")]
+    {
+        now.engine = engine;
+        prompt.clone_into(&mut now.prompt);
+        enter(&mut machine, command, false)?;
+        enter(&mut machine, prompt, false)?;
+        expected.extend(tell(&packed, &now)?.1);
+    }
+    ensure(expected.len() > 4 * 512, || format!("the host stopped after {} steps", expected.len()))?;
+    is_as_on_the_host(&mut machine, &expected)
+}
+
 /// 20 prompts and every command, in turn from both consoles.
 fn conversation() -> Result<(), Trouble> {
     let mut now = settings();
@@ -130,11 +162,7 @@ fn conversation() -> Result<(), Trouble> {
     now.seed += 1;
     enter(&mut machine, "/again", true)?;
     expected.extend(tell(&packed, &now)?.1);
-    let trace = Transcript::parse(&machine.serial()?).trace;
-    let first = trace.iter().zip(&expected).position(|(machine, host)| machine != host);
-    ensure(first.is_none() && trace.len() == expected.len(), || {
-        format!("{} steps, {} on the host, the first other one is {first:?}", trace.len(), expected.len())
-    })?;
+    is_as_on_the_host(&mut machine, &expected)?;
     machine.send(b"/off\r")?;
     let (status, _) = machine.wait_for_end()?;
     ensure(status.code() == Some(EXIT_TOLD), || format!("exit status {status}"))?;
