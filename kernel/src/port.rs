@@ -23,6 +23,28 @@ pub unsafe fn write_u8(port: u16, value: u8) {
     unsafe { asm!("out dx, al", in("dx") port, in("al") value, options(nostack, preserves_flags)) };
 }
 
+/// Reads a 32-bit word from `port`.
+///
+/// # Safety
+/// Reading may change the device's state; the caller answers for it.
+#[inline(always)]
+pub unsafe fn read_u32(port: u16) -> u32 {
+    let value;
+    // SAFETY: the caller's promise.
+    unsafe { asm!("in eax, dx", in("dx") port, out("eax") value, options(nomem, nostack, preserves_flags)) };
+    value
+}
+
+/// Writes a 32-bit word to `port`.
+///
+/// # Safety
+/// The caller answers for what the device does.
+#[inline(always)]
+pub unsafe fn write_u32(port: u16, value: u32) {
+    // SAFETY: the caller's promise.
+    unsafe { asm!("out dx, eax", in("dx") port, in("eax") value, options(nostack, preserves_flags)) };
+}
+
 /// Writes a 16-bit word to `port`.
 ///
 /// # Safety

@@ -39,7 +39,17 @@ pub enum Storage {
     Cd,
     /// The default drive, on which every read of this sector fails.
     BadSector(u32),
+    /// The default drive, on which the first read of this sector fails.
+    WeakSector(u32),
+    /// The default drive, on which reads stall once so many bytes were read, until
+    /// [`QemuMachine::let_disk_flow`].
+    Stalling(u32),
+    /// The second drive of the second IDE channel; the first of the first holds zeros.
+    LastIde,
 }
+
+/// QEMU's name of a [`Storage::Stalling`] drive.
+const STALLING: &str = "stalling";
 
 /// A PC to be. Fields that are `None` or empty are left to QEMU's defaults.
 #[derive(Clone, Debug)]
@@ -129,7 +139,12 @@ impl Qemu {
         let backend = format!("{file},if=none,id=disk");
         let storage: Vec<String> = match self.storage {
             Storage::Drive => vec!["-drive".into(), file],
-            Storage::Virtio => vec!["-drive".into(), format!("{file},if=virtio")],
+            Storage::Virtio => vec![
+                "-drive".into(),
+                backend,
+                "-device".into(),
+                "virtio-blk-pci,drive=disk,bootindex=0".into(),
+            ],
             Storage::Nvme => {
                 vec![
                     "-drive".into(),
@@ -148,10 +163,25 @@ impl Qemu {
             ],
             Storage::Floppy => vec!["-drive".into(), format!("{file},if=floppy"), "-boot".into(), "a".into()],
             Storage::Cd => vec!["-drive".into(), format!("{file},media=cdrom"), "-boot".into(), "d".into()],
-            Storage::BadSector(sector) => {
+            Storage::LastIde => [
+                "-drive",
+                &backend,
+                "-device",
+                "ide-hd,drive=disk,bus=ide.1,unit=1,bootindex=0",
+                "-drive",
+                "if=ide,index=0,driver=null-co,read-zeroes=on,size=67108864",
+            ]
+            .map(String::from)
+            .into(),
+            Storage::Stalling(bytes) => vec![
+                "-drive".into(),
+                format!("{file},id={STALLING},throttling.bps-read=1,throttling.bps-read-max={bytes}"),
+            ],
+            Storage::BadSector(sector) | Storage::WeakSector(sector) => {
+                let once = if matches!(self.storage, Storage::WeakSector(_)) { "on" } else { "off" };
                 let rules = folder.join("blkdebug");
                 let rule = format!(
-                    "[inject-error]\nevent = \"read_aio\"\nerrno = \"5\"\nsector = \"{sector}\"\nimmediately = \"off\"\n"
+                    "[inject-error]\nevent = \"read_aio\"\nerrno = \"5\"\nsector = \"{sector}\"\nonce = \"{once}\"\nimmediately = \"off\"\n"
                 );
                 fs::write(&rules, rule).map_err(Error::io("write the blkdebug rules"))?;
                 vec![
@@ -260,6 +290,15 @@ impl QemuMachine {
             cell = cell << 8 | value;
         }
         Ok((cell / screen::COLUMNS, cell % screen::COLUMNS))
+    }
+
+    /// Ends the stall of a [`Storage::Stalling`].
+    ///
+    /// # Errors
+    /// Where QEMU refuses it.
+    pub fn let_disk_flow(&mut self) -> Result<(), Error> {
+        let unlimited = json!({ "device": STALLING, "bps": 0, "bps_rd": 0, "bps_wr": 0, "iops": 0, "iops_rd": 0, "iops_wr": 0 });
+        self.qmp()?.execute("block_set_io_throttle", unlimited).map(|_| ())
     }
 
     /// How long after QEMU's start the byte at `offset` of the serial log came.

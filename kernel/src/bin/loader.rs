@@ -50,6 +50,8 @@ extern "C" fn program_main(drive: u32) -> ! {
     println!("memory  {}", MemoryLine { map: &map, region });
 
     let mut disk = Disk::open(drive as u8).or_refuse();
+    // The settings and the model's header tell disks apart.
+    disk.find_bus_master(&clock, &[KERNEL_LBA, SETTINGS_LBA, MODEL_LBA]).or_refuse();
     let settings = read_settings(&mut disk);
     power::set_power_off(settings.exit);
     let kernel = read_kernel(&mut disk);

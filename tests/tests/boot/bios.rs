@@ -71,7 +71,8 @@ pub fn cases() -> Vec<Trial> {
     .map(|(name, faults)| {
         case(&format!("bios::{name}"), move || {
             let golden = Golden::new(BUILT_IN, &traced(16), Medium::Disk)?;
-            let qemu = Qemu { faults: Some(faults), limit: Duration::from_secs(30), ..Qemu::default() };
+            // The pc machine's IDE disk would be read past the BIOS.
+            let qemu = Qemu { faults: Some(faults), limit: Duration::from_secs(30), ..Qemu::q35() };
             let outcome = judge(&mut qemu.boot(&golden.image)?, &golden.trace)?;
             ensure(outcome == Outcome::Told, || format!("{outcome:?}"))
         })

@@ -5,6 +5,7 @@ use libtest_mimic::{Arguments, Trial};
 
 mod bios;
 mod case;
+mod dma;
 mod drivers;
 mod media;
 mod processors;
@@ -21,6 +22,7 @@ mod window;
 fn main() {
     let arguments = Arguments::from_args();
     let trials: Vec<Trial> = [
+        dma::cases(),
         drivers::cases(),
         story::cases(),
         trace::cases(),

@@ -102,7 +102,8 @@ pub fn cases() -> Vec<Trial> {
                 bad_sector: Some(BadSector { lba: IN_MODEL, times: None, status: 0x40 }),
                 ..Faults::default()
             };
-            let qemu = Qemu { faults: Some(faults), ..Qemu::default() };
+            // The pc machine's IDE disk is read past the BIOS.
+            let qemu = Qemu { faults: Some(faults), ..Qemu::q35() };
             is_refused(|_| {}, &qemu, &["40h"], true)
         }),
     ]);

@@ -1,13 +1,21 @@
-//! Reading the boot disk by INT 13h: by block number where the BIOS can, by cylinder, head and sector
-//! otherwise; into the bounce buffer below 1 MB, from where the caller copies.
+//! Reading the boot disk into the bounce buffer below 1 MB, from where the caller copies.
+//!
+//! By INT 13h: by block number where the BIOS can, by cylinder, head and sector otherwise. Or, where an IDE
+//! controller can be bus master and is proved to reach the same drive, by that: a BIOS may move each
+//! word by hand.
 use crate::bios::{self, Registers};
-use crate::far;
+use crate::clock::Clock;
 use crate::sector_source::SectorDisk;
+use crate::{far, println};
 use bitflags::bitflags;
+use bus_master::BusMaster;
 use core::fmt;
 use stage1::disk_address::{DiskAddressPacket, Geometry};
 use stage1::disk_map::SECTOR;
 use stage1::low_memory::BOUNCE;
+
+mod bus_master;
+mod pci;
 
 /// Functions, in AH.
 const RESET: u32 = 0x0000;
@@ -20,6 +28,10 @@ const EXTENSIONS_ASK: u32 = 0x55AA;
 const EXTENSIONS_ANSWER: u32 = 0xAA55;
 /// Most sectors in one call: many BIOSes take no more, and they fit the bounce buffer.
 pub const MAX_SECTORS: u32 = 127;
+/// The BIOS's number of the first hard disk; floppies are below.
+const FIRST_HARD_DISK: u8 = 0x80;
+/// Sectors that are read both ways at each place.
+const SAMPLE_SECTORS: u32 = 8;
 /// How often a read is tried.
 const TRIES: u32 = 4;
 /// The bounce buffer as the BIOS names it: segment, offset 0.
@@ -94,6 +106,8 @@ impl fmt::Display for DiskError {
 pub struct Disk {
     drive: u8,
     addressing: Addressing,
+    /// The way around the BIOS, while it works.
+    bus_master: Option<(BusMaster, Clock)>,
     /// Bytes in the bounce buffer.
     fetched: usize,
 }
@@ -110,17 +124,72 @@ impl Disk {
             && ask.ebx & 0xFFFF == EXTENSIONS_ANSWER
             && extensions.contains(Extensions::PACKET_ACCESS)
         {
-            return Ok(Self { drive, addressing: Addressing::Extended, fetched: 0 });
+            return Ok(Self::by_bios(drive, Addressing::Extended));
         }
         let mut shape = registers(GEOMETRY, drive);
         // SAFETY: the same. ES:DI = 0:0 guards against BIOS bugs, says Ralf Brown's list.
         unsafe { bios::call(0x13, &mut shape) };
         match Geometry::from_registers(shape.ecx as u16, shape.edx as u16) {
-            Some(geometry) if !shape.carry() => {
-                Ok(Self { drive, addressing: Addressing::Chs(geometry), fetched: 0 })
-            }
+            Some(geometry) if !shape.carry() => Ok(Self::by_bios(drive, Addressing::Chs(geometry))),
             _ => Err(DiskError::NoGeometry { drive }),
         }
+    }
+
+    fn by_bios(drive: u8, addressing: Addressing) -> Self {
+        Self { drive, addressing, bus_master: None, fetched: 0 }
+    }
+
+    /// Looks for this drive behind a bus master, and reads by that from now on. It is the one whose
+    /// sectors at each of `samples` are those that the BIOS reads there.
+    ///
+    /// # Errors
+    /// Where the BIOS cannot read them.
+    pub fn find_bus_master(&mut self, clock: &Clock, samples: &[u32]) -> Result<(), DiskError> {
+        if self.drive < FIRST_HARD_DISK {
+            return Ok(());
+        }
+        let mut found = None;
+        for candidate in BusMaster::candidates() {
+            if self.is_same_drive(&candidate, clock, samples)? {
+                found = Some((candidate, *clock));
+                break;
+            }
+        }
+        self.bus_master = found;
+        println!(
+            "disk    drive {:02x}h {}",
+            self.drive,
+            if found.is_some() { "by bus-master DMA" } else { "by the BIOS" }
+        );
+        Ok(())
+    }
+
+    fn is_same_drive(
+        &mut self,
+        candidate: &BusMaster,
+        clock: &Clock,
+        samples: &[u32],
+    ) -> Result<bool, DiskError> {
+        for &lba in samples {
+            let sectors = self.fetch(lba, SAMPLE_SECTORS)?;
+            let by_bios = self.fetched().to_vec();
+            bus_master::spoil(by_bios.len());
+            if candidate.read(clock, lba, sectors).is_err() || self.fetched() != by_bios {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Reads by the bus master, while there is one. What went wrong is said, and the BIOS goes on.
+    fn by_bus_master(&mut self, lba: u32, sectors: u32) -> bool {
+        let Some((bus_master, clock)) = &self.bus_master else { return false };
+        let Err(error) = bus_master.read(clock, lba, sectors) else { return true };
+        self.bus_master = None;
+        println!("\ndisk    DMA failed at sector {lba}: {error}; the BIOS reads on from there");
+        // SAFETY: the service only resets the drive's controller.
+        unsafe { bios::call(0x13, &mut registers(RESET, self.drive)) };
+        false
     }
 
     fn retry(&mut self, lba: u32, sectors: u32) -> Result<(), DiskError> {
@@ -174,7 +243,9 @@ impl SectorDisk for Disk {
             // 63 sectors a track fit the bounce buffer.
             Addressing::Chs(geometry) => sectors.min(geometry.left_in_track(lba)),
         };
-        self.retry(lba, sectors)?;
+        if !self.by_bus_master(lba, sectors) {
+            self.retry(lba, sectors)?;
+        }
         self.fetched = (sectors * SECTOR) as usize;
         Ok(sectors)
     }
