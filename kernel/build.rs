@@ -7,6 +7,8 @@ fn main() {
     if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("none") {
         let here = env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
         println!("cargo:rustc-link-arg-bins=-T{here}/link.ld");
+        // By these tests/tests/disassembly.rs tells the addresses of statics from constants.
+        println!("cargo:rustc-link-arg-bins=--emit-relocs");
         // Data and code are each linked near 0.
         println!("cargo:rustc-link-arg-bins=--no-check-sections");
         // Functions with the same instructions become one.

@@ -7,5 +7,7 @@ fn main() {
     if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("none") {
         let here = env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
         println!("cargo:rustc-link-arg-bins=-T{here}/link.ld");
+        // By these tests/tests/disassembly.rs tells the addresses of statics from constants.
+        println!("cargo:rustc-link-arg-bins=--emit-relocs");
     }
 }

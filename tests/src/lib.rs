@@ -23,6 +23,7 @@ pub mod bochs;
 pub mod browser;
 pub mod corruption;
 pub mod cp437;
+pub mod disassembly;
 pub mod emulator;
 pub mod error;
 pub mod golden;
