@@ -212,16 +212,16 @@ mod tests {
 
     #[test]
     fn data_is_no_code() {
-        let program = |data| Program {
+        let program = |data: Option<Range<u32>>| Program {
             code: vec![0x90, 0x0F, 0x04, 0x90],
             relocations: HashSet::new(),
             functions: vec![],
-            data,
+            data: data.into_iter().collect(),
             origin: 0x700,
         };
-        assert_eq!(program(vec![0x701..0x703]).findings(&[]), []);
-        assert_eq!(program(vec![0x701..0x704]).findings(&[]), []);
-        assert_eq!(program(vec![]).findings(&[]).len(), 1);
+        assert_eq!(program(Some(0x701..0x703)).findings(&[]), []);
+        assert_eq!(program(Some(0x701..0x704)).findings(&[]), []);
+        assert_eq!(program(None).findings(&[]).len(), 1);
     }
 
     #[test]
