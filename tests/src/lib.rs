@@ -28,6 +28,7 @@ pub mod emulator;
 pub mod error;
 pub mod golden;
 pub mod machines;
+pub mod matrix;
 pub mod nasty_bios;
 pub mod outcome;
 pub mod process;

@@ -1,4 +1,4 @@
-//! The machines that the image is tried on: every one must give the same trace.
+//! The machines on which every test run tries the image; [`crate::matrix`] has all that there are.
 use std::time::Duration;
 
 use crate::{
@@ -38,6 +38,8 @@ pub fn all() -> Vec<Machine> {
         ("qemu q35", q35()),
         ("qemu q35 i386", Qemu { program: i386, ..q35() }),
         ("qemu isapc", Qemu { machine: Some("isapc"), ..pc() }),
+        ("qemu pc ahci", Qemu { storage: Storage::Ich9Ahci, ..pc() }),
+        ("qemu q35 ide", Qemu { storage: Storage::PiixIde, ..q35() }),
         ("qemu pc virtio", Qemu { storage: Storage::Virtio, ..pc() }),
         ("qemu q35 virtio", Qemu { storage: Storage::Virtio, ..q35() }),
         ("qemu pc nvme", Qemu { storage: Storage::Nvme, ..pc() }),

@@ -27,6 +27,10 @@ pub enum Storage {
     /// `-drive format=raw,file=…`: IDE on pc, AHCI on q35.
     #[default]
     Drive,
+    /// A disk on an IDE controller that the board does not have by itself.
+    PiixIde,
+    /// A disk on an AHCI controller that the board does not have by itself.
+    Ich9Ahci,
     /// A virtio block device.
     Virtio,
     /// An NVMe controller.
@@ -137,42 +141,26 @@ impl Qemu {
         }
         let file = format!("format=raw,file={}", disk.display());
         let backend = format!("{file},if=none,id=disk");
+        // A drive on devices that QEMU would not add by itself.
+        let devices = |devices: &[&str]| -> Vec<String> {
+            let flags = devices.iter().flat_map(|device| ["-device", device]);
+            ["-drive", &backend].into_iter().chain(flags).map(String::from).collect()
+        };
         let storage: Vec<String> = match self.storage {
             Storage::Drive => vec!["-drive".into(), file],
-            Storage::Virtio => vec![
-                "-drive".into(),
-                backend,
-                "-device".into(),
-                "virtio-blk-pci,drive=disk,bootindex=0".into(),
-            ],
-            Storage::Nvme => {
-                vec![
-                    "-drive".into(),
-                    backend,
-                    "-device".into(),
-                    "nvme,drive=disk,serial=unreallm,bootindex=0".into(),
-                ]
-            }
-            Storage::Usb => vec![
-                "-drive".into(),
-                backend,
-                "-device".into(),
-                "usb-ehci,id=ehci".into(),
-                "-device".into(),
-                "usb-storage,bus=ehci.0,drive=disk,bootindex=0".into(),
-            ],
+            Storage::PiixIde => devices(&["piix3-ide,id=ide3", "ide-hd,bus=ide3.0,drive=disk,bootindex=0"]),
+            Storage::Ich9Ahci => devices(&["ich9-ahci,id=ahci", "ide-hd,bus=ahci.0,drive=disk,bootindex=0"]),
+            Storage::Virtio => devices(&["virtio-blk-pci,drive=disk,bootindex=0"]),
+            Storage::Nvme => devices(&["nvme,drive=disk,serial=unreallm,bootindex=0"]),
+            Storage::Usb => devices(&["usb-ehci,id=ehci", "usb-storage,bus=ehci.0,drive=disk,bootindex=0"]),
             Storage::Floppy => vec!["-drive".into(), format!("{file},if=floppy"), "-boot".into(), "a".into()],
             Storage::Cd => vec!["-drive".into(), format!("{file},media=cdrom"), "-boot".into(), "d".into()],
-            Storage::LastIde => [
-                "-drive",
-                &backend,
-                "-device",
-                "ide-hd,drive=disk,bus=ide.1,unit=1,bootindex=0",
-                "-drive",
-                "if=ide,index=0,driver=null-co,read-zeroes=on,size=67108864",
-            ]
-            .map(String::from)
-            .into(),
+            Storage::LastIde => {
+                let zeros = "if=ide,index=0,driver=null-co,read-zeroes=on,size=67108864";
+                let mut storage = devices(&["ide-hd,drive=disk,bus=ide.1,unit=1,bootindex=0"]);
+                storage.extend(["-drive", zeros].map(String::from));
+                storage
+            }
             Storage::Stalling(bytes) => vec![
                 "-drive".into(),
                 format!("{file},id={STALLING},throttling.bps-read=1,throttling.bps-read-max={bytes}"),
