@@ -122,7 +122,9 @@ impl PackedHeader {
         for (i, entry) in entries.iter_mut().enumerate() {
             entry.exponent = word(line(i), 12) as i32;
             entry.fraction_bits = word(line(i), 16) as i32;
-            let exponents_fit = entry.exponent.abs() < 1 << 16 && entry.fraction_bits.abs() < 1 << 16;
+            // Not `abs`, which overflows for the lowest number.
+            let fits = |exponent: i32| exponent.unsigned_abs() < 1 << 16;
+            let exponents_fit = fits(entry.exponent) && fits(entry.fraction_bits);
             if !exponents_fit || encode(entry) != *line(i) {
                 return Err(PackedError::Directory { entry: i });
             }

@@ -115,6 +115,11 @@ fn a_header_that_lies_with_a_good_crc_is_refused() {
             assert!(matches!(error, PackedError::Directory { .. }), "entry {entry} word {word}: {error}");
         }
     }
+    // Exponents that no sum of two of them may overflow: in the classifier's entry.
+    for (word, value) in [(3, i32::MIN), (4, i32::MIN), (3, 1 << 16), (4, -(1 << 16))] {
+        let error = with(HEADER_PREFIX + 32 * (entries - 1) + 4 * word, value as u32);
+        assert!(matches!(error, PackedError::Directory { .. }), "word {word} is {value}: {error}");
+    }
     let mut huge = bytes.clone();
     huge[12..16].copy_from_slice(&u32::MAX.to_le_bytes());
     assert!(matches!(load(&huge), Err(PackedError::HeaderSize(u32::MAX))));
