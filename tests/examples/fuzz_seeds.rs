@@ -1,0 +1,125 @@
+//! Writes the files that fuzzing begins with, tests/fuzz/corpus/TARGET: small ones, made of random
+//! checkpoints and of the project's own tokenizer, the same at every run.
+//!
+//! `cargo run -p unreallm-tests --example fuzz_seeds`
+use std::{error::Error, fs, io::Cursor, path::Path};
+
+use model::{
+    host::{
+        checkpoint::{Checkpoint, Weight},
+        pack::pack,
+        synth::{parse_shape, write_checkpoint},
+    },
+    settings::{EngineKind, Settings},
+};
+
+/// Bytes of a settings sector's first line.
+const FIRST_LINE: usize = "unreallm-settings crc=xxxxxxxx\n".len();
+/// Pieces of the tokenizer that are enough: the special ones and a few bytes, then pieces of text.
+const PIECES: [std::ops::Range<usize>; 2] = [0..6, 259..290];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let own = small_shape("4,6,1,2,1,-5,3")?;
+    let shared = small_shape("6,5,2,3,3,4,2")?;
+    seed("checkpoint", "version_0", &own)?;
+    seed("checkpoint", "version_0_shared", &shared)?;
+    seed("checkpoint", "version_1", &version_1(&own)?)?;
+    seed("packed", "own_classifier", &packed(&own)?)?;
+    seed("packed", "shared_classifier", &packed(&shared)?)?;
+
+    let file =
+        fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../model/bedtime260K/bedtime260K.tok.bin"))?;
+    let pieces = pieces(&file);
+    let some = PIECES.iter().flat_map(|range| pieces[range.clone()].concat());
+    seed("tokenizer", "bedtime", &file[..4].iter().copied().chain(some).collect::<Vec<_>>())?;
+    seed("tokenizer", "empty", &file[..4])?;
+
+    let all = Settings {
+        prompt: "One day,\n a \\ dog".into(),
+        temperature: 45875, // 0.7
+        seed: u64::MAX,
+        engine: EngineKind::Sector,
+        cpus: 16,
+        ..Settings::default()
+    };
+    seed("settings", "all_keys", &text_of(&all)?)?;
+    seed("settings", "default", &text_of(&Settings::default())?)?;
+    seed("settings", "one_key", b"topp=.5\n")?;
+
+    for target in ["encoder", "vocabulary"] {
+        seed(target, "story", "Once upon a time, there was a little girl named Lily.\n".as_bytes())?;
+        seed(target, "bytes", "größer € 🙂 <0x41>".as_bytes())?;
+    }
+    // What libFuzzer's input becomes is the business of `arbitrary`: lengths come from the end.
+    seed("vocabulary", "pieces", b"\x01abab\x01\x00\x01bc\x02\x00\x01 ab abc ab\x03\x02\x02")?;
+
+    let utf8 = "\tLily’s dog – größer\r\nα € 🙂 \x08 a word that goes on and on and on and then a longwordthatwraps over";
+    seed("console", "text", utf8.as_bytes())?;
+    seed("console", "broken", b"\xC3x\xE2\x82\xC3\xA9\xC0\xAF\xED\xA0\x80\xF7\xBF\xBF\xBF")?;
+    seed("prompt", "edited", b"One dya\x1b[D\x08\x1b[3~ay\x01\x1b[C\x05\x17\x0b\ragain\x1b[A\x1bOB\r")?;
+    seed("prompt", "command", b"/temp 0.7\r\n/help\r/none\r \xC3\xA9\x1b[38;5;1m\x1b\r")?;
+    Ok(())
+}
+
+/// Writes a seed file.
+fn seed(target: &str, name: &str, bytes: &[u8]) -> Result<(), Box<dyn Error>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join(name), bytes)?;
+    println!("{target}/{name}: {} bytes", bytes.len());
+    Ok(())
+}
+
+/// A version 0 checkpoint of random weights.
+fn small_shape(shape: &str) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut file = Vec::new();
+    write_checkpoint(&parse_shape(shape)?, 1, &mut file)?;
+    Ok(file)
+}
+
+/// The same weights in a version 1 file.
+fn version_1(version_0: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    use Weight::{
+        Classifier, RmsAtt, RmsFfn, RmsFinal, TokenEmbedding as Embedding, W1, W2, W3, Wk, Wo, Wq, Wv,
+    };
+    let mut checkpoint = Checkpoint::open(Cursor::new(version_0))?;
+    let shape = checkpoint.shape;
+    let mut file = [b"24ka", &1i32.to_le_bytes()[..], &version_0[..28]].concat();
+    file[28..32].copy_from_slice(&(shape.vocab_size as i32).to_le_bytes());
+    file.push(shape.shared_classifier.into());
+    file.resize(256, 0);
+    let order = [RmsAtt, RmsFfn, RmsFinal, Embedding, Wq, Wk, Wv, Wo, W1, W2, W3];
+    for weight in order.into_iter().chain((!shape.shared_classifier).then_some(Classifier)) {
+        for layer in 0..weight.size(&shape).0 {
+            let numbers = checkpoint.read(weight, layer)?;
+            file.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+        }
+    }
+    Ok(file)
+}
+
+/// A checkpoint, packed with a tokenizer of empty pieces.
+fn packed(version_0: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut checkpoint = Checkpoint::open(Cursor::new(version_0))?;
+    let tokenizer = vec![0; 4 + 8 * checkpoint.shape.vocab_size];
+    let mut out = Cursor::new(Vec::new());
+    pack(&mut checkpoint, &tokenizer, "seed", &mut out, |_, _| {})?;
+    Ok(out.into_inner())
+}
+
+/// The text of settings, without the first line and what fills the sectors.
+fn text_of(settings: &Settings) -> Result<Vec<u8>, Box<dyn Error>> {
+    let sectors = settings.to_sectors()?;
+    Ok(sectors[FIRST_LINE..].iter().copied().take_while(|&byte| byte != 0).collect())
+}
+
+/// A tokenizer file's pieces, with their headers.
+fn pieces(file: &[u8]) -> Vec<&[u8]> {
+    let (mut pieces, mut rest) = (Vec::new(), &file[4..]);
+    while let [_, _, _, _, length, 0, 0, 0, ..] = *rest {
+        let (piece, after) = rest.split_at(8 + usize::from(length));
+        pieces.push(piece);
+        rest = after;
+    }
+    pieces
+}

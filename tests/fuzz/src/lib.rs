@@ -1,0 +1,3 @@
+//! What more than one fuzz target needs.
+pub mod model_file;
+pub mod text;
