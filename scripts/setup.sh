@@ -56,6 +56,9 @@ packages_for() {
     case "$1:$2" in
         linker:apt-get) echo gcc libc6-dev ;;
         linker:dnf | linker:pacman) echo gcc ;;
+        cxx:apt-get) echo g++ ;;
+        cxx:dnf) echo gcc-c++ ;;
+        cxx:pacman) echo gcc ;;
         qemu:apt-get | qemu:dnf) echo qemu-system-x86 ;;
         qemu:pacman) echo qemu-system-x86 ;;
         qemu:brew) echo qemu ;;
@@ -82,7 +85,7 @@ install() {
     manager=$(package_manager)
     packages=$(packages_for "$1" "$manager")
     if [ -z "$packages" ]; then
-        [ "$1:$manager" = linker:brew ] && stop "$2 is missing; 'xcode-select --install' brings it"
+        case "$1:$manager" in linker:brew | cxx:brew) stop "$2 is missing; 'xcode-select --install' brings it" ;; esac
         stop "$2 is missing, and this system's package manager is not one of apt-get, dnf, pacman and brew; install it by hand"
     fi
     say "$2 is missing. To install it:"
@@ -185,6 +188,26 @@ need_rust() {
 need_build() {
     need_rust
     need cc linker "A C linker, which Rust's host programs are linked with,"
+}
+
+# need_cargo_tool TOOL VERSION WHAT: a subcommand of cargo, built from its published source with the
+# versions of its own lock file.
+need_cargo_tool() {
+    # cargo puts its tools here, also where the system's package brought rustup.
+    have "cargo-$1" || PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+    have "cargo-$1" && return
+    say "$3 is missing. To install it (some minutes, once):"
+    agree "cargo install cargo-$1 --version $2 --locked"
+    (cd "$root" && cargo install "cargo-$1" --version "$2" --locked >&2) ||
+        stop "cargo could not install cargo-$1; what it said above tells why"
+    hash -r
+    have "cargo-$1" || stop "cargo-$1 was installed, but is not in PATH"
+}
+
+# cargo-fuzz, and what builds libFuzzer, which is C++.
+need_fuzz() {
+    need_cargo_tool fuzz 0.13.2 "cargo-fuzz, which runs the fuzz targets,"
+    need c++ cxx "A C++ compiler, which the fuzzer's library is built with,"
 }
 
 need_qemu() { need qemu-system-x86_64 qemu "QEMU, the emulator that boots the image,"; }
