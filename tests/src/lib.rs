@@ -8,6 +8,7 @@
 //! golden               a disk image, and what the host's engine says of it
 //! machines             the machines that the image is tried on
 //! corruption           seeded damage to an image
+//!   flips              boots of images with one flipped bit
 //! nasty_bios           a floppy that goes in first and makes the BIOS misbehave
 //! qmp                  QEMU's control socket: registers, memory, stop
 //! registers            CR0, CS and EIP out of what QEMU or Bochs prints
@@ -26,6 +27,7 @@ pub mod cp437;
 pub mod disassembly;
 pub mod emulator;
 pub mod error;
+pub mod flips;
 pub mod golden;
 pub mod machines;
 pub mod matrix;

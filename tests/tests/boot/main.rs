@@ -7,6 +7,7 @@ mod bios;
 mod case;
 mod dma;
 mod drivers;
+mod flips;
 mod media;
 mod processors;
 mod refusals;
@@ -32,6 +33,7 @@ fn main() {
         window::cases(),
         refusals::cases(),
         bios::cases(),
+        flips::cases(),
         shapes::cases(),
         speed::cases(),
         media::cases(),
