@@ -6,6 +6,7 @@ use libtest_mimic::{Arguments, Trial};
 mod bios;
 mod case;
 mod dma;
+mod cut_off;
 mod drivers;
 mod flips;
 mod media;
@@ -34,6 +35,7 @@ fn main() {
         refusals::cases(),
         bios::cases(),
         flips::cases(),
+        cut_off::cases(),
         shapes::cases(),
         speed::cases(),
         media::cases(),
