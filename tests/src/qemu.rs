@@ -44,7 +44,7 @@ pub enum Storage {
     /// The default drive, on which every read of this sector fails.
     BadSector(u32),
     /// The default drive, on which the first read of this sector fails.
-    WeakSector(u32),
+    BadSectorOnce(u32),
     /// The default drive, on which reads stall once so many bytes were read, until
     /// [`QemuMachine::let_disk_flow`].
     Stalling(u32),
@@ -165,9 +165,9 @@ impl Qemu {
                 "-drive".into(),
                 format!("{file},id={STALLING},throttling.bps-read=1,throttling.bps-read-max={bytes}"),
             ],
-            Storage::BadSector(sector) | Storage::WeakSector(sector) => {
-                let once = if matches!(self.storage, Storage::WeakSector(_)) { "on" } else { "off" };
+            Storage::BadSector(sector) | Storage::BadSectorOnce(sector) => {
                 let rules = folder.join("blkdebug");
+                let once = if matches!(self.storage, Storage::BadSectorOnce(_)) { "on" } else { "off" };
                 let rule = format!(
                     "[inject-error]\nevent = \"read_aio\"\nerrno = \"5\"\nsector = \"{sector}\"\nonce = \"{once}\"\nimmediately = \"off\"\n"
                 );

@@ -38,8 +38,8 @@ pub fn cases() -> Vec<Trial> {
             Qemu { extra: zeros.into(), ..pc(Storage::Virtio) },
             &[" by the BIOS\n"],
         ),
-        ("error_in_the_model", pc(Storage::WeakSector(MODEL_LBA + 300)), &[BY_DMA, FAILED]),
-        ("error_in_the_kernel", pc(Storage::WeakSector(KERNEL_LBA + 100)), &[BY_DMA, FAILED]),
+        ("error_in_the_model", pc(Storage::BadSectorOnce(MODEL_LBA + 300)), &[BY_DMA, FAILED]),
+        ("error_in_the_kernel", pc(Storage::BadSectorOnce(KERNEL_LBA + 100)), &[BY_DMA, FAILED]),
     ];
     let mut cases: Vec<Trial> = machines
         .into_iter()

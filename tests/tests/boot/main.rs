@@ -3,6 +3,7 @@
 //! `cargo test -p unreallm-tests --test boot -- FILTER` runs those whose name contains FILTER.
 use libtest_mimic::{Arguments, Trial};
 
+mod bad_sectors;
 mod bios;
 mod case;
 mod dma;
@@ -10,6 +11,7 @@ mod cut_off;
 mod drivers;
 mod flips;
 mod media;
+mod memory;
 mod processors;
 mod refusals;
 mod settings;
@@ -34,7 +36,9 @@ fn main() {
         window::cases(),
         refusals::cases(),
         bios::cases(),
+        bad_sectors::cases(),
         flips::cases(),
+        memory::cases(),
         cut_off::cases(),
         shapes::cases(),
         speed::cases(),
