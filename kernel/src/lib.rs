@@ -9,6 +9,8 @@ extern crate alloc;
 pub mod banner;
 pub mod console;
 pub mod e820;
+#[cfg(test)]
+mod e820_maps;
 pub mod memory_plan;
 pub mod prompt;
 pub mod sector_source;
