@@ -52,6 +52,7 @@ pub fn set_power_off(power_off: bool) {
 
 /// Switches the machine off, as the user asked; halts it where that does not work.
 pub fn off() -> ! {
+    console::with(Console::wait_until_sent);
     switch_off(Outcome::Success);
     halt()
 }
@@ -73,6 +74,12 @@ pub fn reboot() -> ! {
 
 /// The end of a run.
 pub fn finish(outcome: Outcome) -> ! {
+    console::with(Console::wait_until_sent);
+    finish_without_console(outcome)
+}
+
+/// The same where the console's own code fails.
+pub fn finish_without_console(outcome: Outcome) -> ! {
     if POWER_OFF.load(Ordering::Relaxed) {
         switch_off(outcome);
     }
@@ -81,7 +88,6 @@ pub fn finish(outcome: Outcome) -> ! {
 
 /// Tries the ways to switch off, the one with a status first. Returns where none works.
 fn switch_off(outcome: Outcome) {
-    console::with(Console::wait_until_sent);
     let status = if outcome == Outcome::Success { EXIT_SUCCESS } else { EXIT_FAILURE };
     // SAFETY: the machine has nothing left to do; the last ports are only written when neither the
     // debug device nor APM ended the run.

@@ -11,6 +11,7 @@
 //!   flips              boots of images with one flipped bit
 //! nasty_bios           a floppy that goes in first and makes the BIOS misbehave
 //! qmp                  QEMU's control socket: registers, memory, stop
+//! gdb                  QEMU's debugger port: writing to memory
 //! registers            CR0, CS and EIP out of what QEMU or Bochs prints
 //! screen, cp437        the VGA text screen out of the bytes at 0xB8000
 //! browser              Chromium and Node, where the page and v86 run
@@ -28,6 +29,7 @@ pub mod disassembly;
 pub mod emulator;
 pub mod error;
 pub mod flips;
+pub mod gdb;
 pub mod golden;
 pub mod machines;
 pub mod matrix;

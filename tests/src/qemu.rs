@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use crate::{
     Emulator, Error,
     emulator::Frozen,
+    gdb::Gdb,
     nasty_bios::Faults,
     process::{Collected, POLL, Process},
     qmp::Qmp,
@@ -70,6 +71,8 @@ pub struct Qemu {
     pub storage: Storage,
     /// What its BIOS does wrong.
     pub faults: Option<Faults>,
+    /// It has no serial port, so its log stays empty.
+    pub no_serial: bool,
     /// Anything else.
     pub extra: Vec<String>,
     /// How long it may run.
@@ -86,6 +89,7 @@ impl Default for Qemu {
             memory: None,
             storage: Storage::Drive,
             faults: None,
+            no_serial: false,
             extra: Vec::new(),
             limit: Duration::from_secs(60),
         }
@@ -110,7 +114,8 @@ impl Qemu {
 
         let mut command = Command::new(self.program);
         command.args(self.arguments(&disk, folder.path())?);
-        command.args(["-serial", "stdio", "-display", "none", "-monitor", "none"]);
+        command.args(["-serial", if self.no_serial { "none" } else { "stdio" }]);
+        command.args(["-display", "none", "-monitor", "none"]);
         command.arg("-qmp").arg(format!("unix:{},server=on,wait=off", socket.display()));
         // A machine that resets would boot again and again: one boot is all a test looks at.
         command.args(["-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
@@ -219,6 +224,18 @@ impl QemuMachine {
     pub fn registers(&mut self) -> Result<Registers, Error> {
         let text = self.qmp()?.monitor("info registers")?;
         Registers::from_qemu(&text).ok_or(Error::Answer { asked: "info registers".into(), answer: text })
+    }
+
+    /// Writes `bytes` to memory at `address`, while the machine stands still. Then it runs.
+    ///
+    /// # Errors
+    /// [`Error::Answer`] or [`Error::Io`] if QEMU does not do it.
+    pub fn overwrite(&mut self, address: u32, bytes: &[u8]) -> Result<(), Error> {
+        let socket = self.folder.path().join("gdb");
+        self.qmp()?.monitor(&format!("gdbserver unix:{},server=on,wait=off", socket.display()))?;
+        let mut gdb = Gdb::connect(&socket)?;
+        gdb.write(address, bytes)?;
+        gdb.detach()
     }
 
     /// A copy of `size` bytes of physical memory from `address` on. The machine runs on.

@@ -19,7 +19,9 @@ mod both {
         utf8::Decoder,
         vga::Vga,
     };
+    use crate::power;
     use core::fmt::{self, Write};
+    use core::sync::atomic::{AtomicU8, Ordering};
     use spinning_top::Spinlock;
 
     /// Both consoles.
@@ -116,8 +118,17 @@ mod both {
     }
 
     /// Takes the console away from whoever holds it: for the last words of a machine that stops. Sets
-    /// it up if the fault came first.
+    /// it up if the fault came first. Where the words themselves fail, the machine ends without them,
+    /// and where that fails, too, it halts: it must not fail for ever.
     pub fn seize() {
+        static FAILURES: AtomicU8 = AtomicU8::new(0);
+        let failures = FAILURES.load(Ordering::Relaxed);
+        FAILURES.store(failures + 1, Ordering::Relaxed);
+        match failures {
+            0 => {}
+            1 => power::finish_without_console(power::Outcome::Failure),
+            _ => power::halt(),
+        }
         // SAFETY: the holder is the code that was interrupted by a panic or an exception; it never
         // runs again.
         unsafe { CONSOLE.force_unlock() };

@@ -9,7 +9,9 @@ mod case;
 mod dma;
 mod cut_off;
 mod drivers;
+mod exceptions;
 mod flips;
+mod lacking;
 mod media;
 mod memory;
 mod processors;
@@ -37,6 +39,8 @@ fn main() {
         refusals::cases(),
         bios::cases(),
         bad_sectors::cases(),
+        exceptions::cases(),
+        lacking::cases(),
         flips::cases(),
         memory::cases(),
         cut_off::cases(),
