@@ -10,6 +10,7 @@
 //! corruption           seeded damage to an image
 //!   flips              boots of images with one flipped bit
 //! nasty_bios           a floppy that goes in first and makes the BIOS misbehave
+//! v86_monitor          a floppy that runs the boot sector in virtual-8086 mode
 //! qmp                  QEMU's control socket: registers, memory, stop
 //! gdb                  QEMU's debugger port: writing to memory
 //! registers            CR0, CS and EIP out of what QEMU or Bochs prints
@@ -41,6 +42,7 @@ pub mod qmp;
 pub mod registers;
 pub mod screen;
 pub mod transcript;
+pub mod v86_monitor;
 
 pub use emulator::Emulator;
 pub use error::Error;

@@ -17,6 +17,8 @@ use crate::Error;
 pub struct Faults {
     /// INT 13h has no extensions: AH=41h, 42h and 48h fail with "invalid function".
     pub no_extensions: bool,
+    /// INT 13h knows no geometry of any drive: AH=08h fails with "invalid function".
+    pub no_geometry: bool,
     /// After each call of INT 10h, 13h, 15h or 16h, all data segments have 64 KB limits.
     pub reset_limits: bool,
     /// After each tick of the clock and each key (IRQ 0 and 1), all data segments have 64 KB limits.
@@ -91,7 +93,12 @@ impl Faults {
     /// As the assembly's `settings:` lists them.
     fn settings(&self) -> Vec<u8> {
         const ALWAYS: u8 = 0xFF;
-        let mut bytes = vec![self.no_extensions.into(), self.reset_limits.into(), self.close_a20.into()];
+        let mut bytes = vec![
+            self.no_extensions.into(),
+            self.no_geometry.into(),
+            self.reset_limits.into(),
+            self.close_a20.into(),
+        ];
         bytes.push(self.irqs_reset_limits.into());
         let bad = self.bad_sector.unwrap_or(BadSector { lba: 0, times: Some(0), status: 0 });
         bytes.push(bad.times.unwrap_or(ALWAYS));
@@ -165,6 +172,7 @@ global_asm!(
     "jmp install",
     ".org nasty_bios + {settings}",
     "no_extensions: .byte 0",
+    "no_geometry: .byte 0",
     "reset_limits: .byte 0",
     "close_a20: .byte 0",
     "irqs_reset_limits: .byte 0",
@@ -247,7 +255,11 @@ global_asm!(
     "je no_function",
     "cmpb $0x48, %ah",
     "je no_function",
-    "2: cmpb $0x42, %ah",
+    "2: cmpb $0, %cs:(no_geometry - nasty_bios)",
+    "je 8f",
+    "cmpb $0x08, %ah",
+    "je no_function",
+    "8: cmpb $0x42, %ah",
     "jne pass13",
     "cmpb $0, %cs:(bad_times - nasty_bios)",
     "je pass13",
@@ -377,7 +389,7 @@ mod tests {
         let Ok(floppy) = faults.floppy() else { return };
         assert_eq!(floppy.len(), FLOPPY);
         let settings = &floppy[SECTOR + SETTINGS..];
-        assert_eq!(settings[..11], [1, 0, 0, 0, 0xFF, 0x10, 1, 0x34, 0x12, 0, 0]);
-        assert_eq!(settings[11..31], [0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0, 1, 0, 0, 0]);
+        assert_eq!(settings[..12], [1, 0, 0, 0, 0, 0xFF, 0x10, 1, 0x34, 0x12, 0, 0]);
+        assert_eq!(settings[12..32], [0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0, 1, 0, 0, 0]);
     }
 }

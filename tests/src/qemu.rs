@@ -71,6 +71,8 @@ pub struct Qemu {
     pub storage: Storage,
     /// What its BIOS does wrong.
     pub faults: Option<Faults>,
+    /// A floppy that it is booted from instead, before the disk. Not together with `faults`.
+    pub floppy: Option<Vec<u8>>,
     /// It has no serial port, so its log stays empty.
     pub no_serial: bool,
     /// Anything else.
@@ -89,6 +91,7 @@ impl Default for Qemu {
             memory: None,
             storage: Storage::Drive,
             faults: None,
+            floppy: None,
             no_serial: false,
             extra: Vec::new(),
             limit: Duration::from_secs(60),
@@ -119,9 +122,10 @@ impl Qemu {
         command.arg("-qmp").arg(format!("unix:{},server=on,wait=off", socket.display()));
         // A machine that resets would boot again and again: one boot is all a test looks at.
         command.args(["-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
-        if let Some(faults) = &self.faults {
+        let nasty = self.faults.as_ref().map(Faults::floppy).transpose()?;
+        if let Some(content) = nasty.as_ref().or(self.floppy.as_ref()) {
             let floppy = folder.path().join("floppy.img");
-            fs::write(&floppy, faults.floppy()?).map_err(Error::io("write the floppy"))?;
+            fs::write(&floppy, content).map_err(Error::io("write the floppy"))?;
             command.arg("-drive").arg(format!("format=raw,if=floppy,file={}", floppy.display()));
             command.args(["-boot", "a"]);
         }

@@ -12,6 +12,7 @@ mod drivers;
 mod exceptions;
 mod flips;
 mod lacking;
+mod letters;
 mod media;
 mod memory;
 mod processors;
@@ -41,6 +42,7 @@ fn main() {
         bad_sectors::cases(),
         exceptions::cases(),
         lacking::cases(),
+        letters::cases(),
         flips::cases(),
         memory::cases(),
         cut_off::cases(),
