@@ -35,6 +35,7 @@ extern "C" fn program_main(drive: u32) -> ! {
     let intact = integrity::check_loader(); // before anything changes the loader's data or bss
     replaced.keep();
     stack_guard::arm();
+    CONSOLES_ARE_SET_UP.store(false, Ordering::Relaxed); // a damaged loader may say otherwise
     set_up_consoles();
     intact.or_refuse();
 
@@ -66,11 +67,12 @@ extern "C" fn program_main(drive: u32) -> ! {
     handover.start_kernel(kernel)
 }
 
+static CONSOLES_ARE_SET_UP: AtomicBool = AtomicBool::new(false);
+
 /// Sets both consoles up, once: now, or when a fault wants its last words printed.
 #[unsafe(no_mangle)]
 extern "C" fn set_up_consoles() {
-    static DONE: AtomicBool = AtomicBool::new(false);
-    if !DONE.swap(true, Ordering::Relaxed) {
+    if !CONSOLES_ARE_SET_UP.swap(true, Ordering::Relaxed) {
         console::init();
     }
 }

@@ -87,9 +87,12 @@ mod both {
         }
     }
 
-    /// Sets both consoles up.
+    /// Sets both consoles up, also those of a loader that is damaged and must say so.
     pub fn init() {
+        // SAFETY: nobody holds it before it is set up.
+        unsafe { CONSOLE.force_unlock() };
         let mut console = CONSOLE.lock();
+        console.is_screen_off = false;
         let Console { vga, screen, serial, .. } = &mut *console;
         serial.init();
         vga.init();

@@ -9,9 +9,12 @@ use stage1::low_memory::PROGRAM_CODE;
 pub const PAGE: u8 = (PROGRAM_CODE.start >> 12) as u8;
 const _: () = assert!(PROGRAM_CODE.start.is_multiple_of(1 << 12) && PROGRAM_CODE.start >> 12 < 0x100);
 
-/// The stack of the processor that is being started; 0 while the first processor boots. The entry
-/// code tells the two apart by it.
+/// The stack of the processor that is being started, and [`MARK`] in the upper half; 0 while the first
+/// processor boots. The entry code tells the two apart by it. The loader's is read before the loader
+/// has checked itself, so one flipped bit must not look like a stack.
 pub static STACK: AtomicU32 = AtomicU32::new(0);
+/// What stands above a stack's 16 bits.
+pub const MARK: u16 = 0x5041;
 /// The worker that it becomes.
 static WORKER: AtomicU32 = AtomicU32::new(0);
 
@@ -27,7 +30,7 @@ pub fn prepare(cpu: &Cpu) {
 pub fn expect(worker: usize) {
     crew::expect_report();
     WORKER.store(worker as u32, Ordering::SeqCst);
-    STACK.store(stacks::top(worker), Ordering::SeqCst);
+    STACK.store(u32::from(MARK) << 16 | stacks::top(worker), Ordering::SeqCst);
 }
 
 /// In from the entry code: unreal mode, a stack of its own, interrupts off.

@@ -20,7 +20,22 @@ pub fn cases() -> Vec<Trial> {
     REGIONS
         .into_iter()
         .map(|region| case(&format!("flips::{region:?}"), move || all_end_as_they_may(region)))
+        .chain([case("flips::loaders_small_statics", small_statics)])
         .collect()
+}
+
+/// Some statics are read on the way to the loader's check of itself: whether this is the first processor,
+/// whether the consoles are set up. They lie behind the large ones, at the end of its data.
+fn small_statics() -> Result<(), Trouble> {
+    const BYTES: usize = 128;
+    let golden = Golden::new(BUILT_IN, &traced(8), Medium::Disk)?;
+    let end = Region::LoaderData.bytes(&golden.image, golden.model_bytes).end;
+    for byte in (end - BYTES..end).step_by(size_of::<u32>()) {
+        let flip = Flip { region: Region::LoaderData, byte, bit: 0 };
+        let outcome = flip.boot(&golden)?;
+        ensure(flip.may_end_as(&outcome), || format!("{flip:x?} ended as {outcome:?}"))?;
+    }
+    Ok(())
 }
 
 fn all_end_as_they_may(region: Region) -> Result<(), Trouble> {
