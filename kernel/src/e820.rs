@@ -6,7 +6,7 @@ use bitflags::bitflags;
 use core::fmt;
 
 /// Entries that are kept; real machines report about 20.
-pub const CAPACITY: usize = 64;
+pub const CAPACITY: usize = 128;
 /// Bytes of an entry with extended attributes.
 pub const ENTRY_BYTES: u32 = 24;
 /// An entry's kind: memory that the system may use.
@@ -81,21 +81,32 @@ impl UsableRegion {
     }
 }
 
-/// A map without usable memory between 1 MB and 4 GB.
+/// Why a map gives no region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoMemory {
-    /// Entries in it.
-    pub entries: usize,
+pub enum MapError {
+    /// No usable memory between 1 MB and 4 GB.
+    NoMemory {
+        /// Entries in the map.
+        entries: usize,
+    },
+    /// There are more than [`CAPACITY`] entries. One that was not kept may reserve what another calls usable.
+    TooLong,
 }
 
-impl fmt::Display for NoMemory {
+impl fmt::Display for MapError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entries = self.entries;
-        write!(
-            f,
-            "the BIOS's memory map (INT 15h, AX=E820h; {entries} entries) names no usable memory \
-             between 1 MB and 4 GB; give the machine more memory"
-        )
+        match self {
+            Self::NoMemory { entries } => write!(
+                f,
+                "the BIOS's memory map (INT 15h, AX=E820h; {entries} entries) names no usable memory \
+                 between 1 MB and 4 GB; give the machine more memory"
+            ),
+            Self::TooLong => write!(
+                f,
+                "the BIOS's memory map (INT 15h, AX=E820h) does not end after {CAPACITY} entries above \
+                 1 MB; what it calls usable cannot be trusted; try another BIOS or its other settings"
+            ),
+        }
     }
 }
 
@@ -111,12 +122,14 @@ struct Range {
 pub struct MemoryMap {
     ranges: [Range; CAPACITY],
     len: usize,
+    /// An entry was not kept.
+    too_long: bool,
 }
 
 impl MemoryMap {
     /// Without entries.
     pub const fn new() -> Self {
-        Self { ranges: [Range { start: 0, end: 0, usable: false }; CAPACITY], len: 0 }
+        Self { ranges: [Range { start: 0, end: 0, usable: false }; CAPACITY], len: 0, too_long: false }
     }
 
     /// Adds an entry; void ones and what is out of reach are dropped. `false` if there is no room
@@ -127,7 +140,10 @@ impl MemoryMap {
         if entry.is_void() || start >= end {
             return true;
         }
-        let Some(range) = self.ranges.get_mut(self.len) else { return false };
+        let Some(range) = self.ranges.get_mut(self.len) else {
+            self.too_long = true;
+            return false;
+        };
         *range = Range { start: start as u32, end: end as u32, usable: entry.kind == USABLE };
         self.len += 1;
         true
@@ -135,7 +151,10 @@ impl MemoryMap {
 
     /// The largest region that we can use: between two neighbouring ends of entries an address is
     /// usable if some entry says so and none says otherwise; neighbours join.
-    pub fn usable_region(&self) -> Result<UsableRegion, NoMemory> {
+    pub fn usable_region(&self) -> Result<UsableRegion, MapError> {
+        if self.too_long {
+            return Err(MapError::TooLong);
+        }
         let mut largest = UsableRegion::default();
         let mut run_start = ONE_MEGABYTE as u32;
         let mut start = run_start;
@@ -150,7 +169,7 @@ impl MemoryMap {
             }
             start = end;
         }
-        if largest.size() > 0 { Ok(largest) } else { Err(NoMemory { entries: self.len }) }
+        if largest.size() > 0 { Ok(largest) } else { Err(MapError::NoMemory { entries: self.len }) }
     }
 
     /// How many entries above 1 MB are usable, and how many are anything else.
@@ -289,6 +308,8 @@ mod tests {
         for index in 0..CAPACITY as u64 {
             assert!(map.push(&entry((index + 1) * MB, MB / 2, USABLE)));
         }
+        assert!(map.usable_region().is_ok());
         assert!(!map.push(&entry(0, 2 * MB, USABLE)));
+        assert_eq!(map.usable_region(), Err(MapError::TooLong));
     }
 }

@@ -1,7 +1,7 @@
 //! Memory maps of real BIOSes and made-up ones, each in several orders: the region that is chosen lies
 //! in usable memory, outside all else, and none is larger.
 extern crate std;
-use crate::e820::{Attributes, CAPACITY, Entry, MemoryMap, NoMemory, USABLE, UsableRegion};
+use crate::e820::{Attributes, CAPACITY, Entry, MapError, MemoryMap, USABLE, UsableRegion};
 use std::vec::Vec;
 
 const MB: u64 = 1 << 20;
@@ -20,7 +20,7 @@ const fn span(first: u64, last: u64, kind: u32) -> Entry {
     entry(first, last - first + 1, kind)
 }
 
-fn region(entries: impl IntoIterator<Item = Entry>) -> Result<UsableRegion, NoMemory> {
+fn region(entries: impl IntoIterator<Item = Entry>) -> Result<UsableRegion, MapError> {
     let mut map = MemoryMap::new();
     assert!(entries.into_iter().all(|entry| map.push(&entry)));
     map.usable_region()
