@@ -14,8 +14,9 @@ use unreallm::{embedded, image::Medium};
 
 use crate::case::{Trouble, case, ensure};
 
-/// UD2.
-const UNDEFINED: [u8; 2] = [0x0F, 0x0B];
+/// UD2, which stands where the code would panic, and UD0.
+const UD2: [u8; 2] = [0x0F, 0x0B];
+const UD0: [u8; 2] = [0x0F, 0xFF];
 /// Bytes of code that are looked at where the machine stands.
 const AHEAD: usize = 16;
 
@@ -38,9 +39,10 @@ pub fn cases() -> Vec<Trial> {
     // An instruction that raises it, how far behind its start the CPU says it was, and the sentence.
     // Unlike Bochs, QEMU checks no limits, so the last two are called like an interrupt: what is told
     // apart there is the IRQ with the same vector, which is not in service. `unreal` has a real 0Dh.
-    let causes: [(&str, [u8; 2], u32, &str); 4] = [
+    let causes: [(&str, [u8; 2], u32, &str); 5] = [
         ("divide_error", [0xD4, 0x00], 0, "00h (divide error)"), // aam 0
-        ("invalid_opcode", UNDEFINED, 0, "06h (invalid opcode)"),
+        ("invalid_opcode", UD0, 0, "06h (invalid opcode)"),
+        ("failed_check", UD2, 0, "06h (a check of unreallm's own code failed)"),
         ("stack_fault", [0xCD, 0x0C], 2, "0Ch (stack segment)"), // int 0Ch
         ("general_protection", [0xCD, 0x0D], 2, "0Dh (general protection)"), // int 0Dh
     ];
@@ -88,7 +90,7 @@ fn is_told(code: [u8; 2], behind: u32, says: &str) -> Result<(), Trouble> {
 /// Where the words that would tell it fail again, the machine still ends.
 fn ends_without_words() -> Result<(), Trouble> {
     let (mut machine, place) = stopped_where(is_console)?;
-    machine.overwrite(PROGRAM_CODE.start + place, &UNDEFINED)?;
+    machine.overwrite(PROGRAM_CODE.start + place, &UD2)?;
     let (status, _) = machine.wait_for_end()?;
     ensure(status.code() == Some(EXIT_STOPPED), || format!("exit status {status}"))
 }
