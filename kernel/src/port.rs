@@ -23,6 +23,18 @@ pub unsafe fn write_u8(port: u16, value: u8) {
     unsafe { asm!("out dx, al", in("dx") port, in("al") value, options(nostack, preserves_flags)) };
 }
 
+/// Reads a 16-bit word from `port`.
+///
+/// # Safety
+/// Reading may change the device's state; the caller answers for it.
+#[inline(always)]
+pub unsafe fn read_u16(port: u16) -> u16 {
+    let value;
+    // SAFETY: the caller's promise.
+    unsafe { asm!("in ax, dx", in("dx") port, out("ax") value, options(nomem, nostack, preserves_flags)) };
+    value
+}
+
 /// Reads a 32-bit word from `port`.
 ///
 /// # Safety

@@ -24,6 +24,7 @@ const LEGACY: [(u16, u16); 2] = [(0x1F0, 0x3F6), (0x170, 0x376)];
 const BUS_MASTER_BAR: u8 = 4;
 
 /// Of the command block.
+const DATA: u16 = 0;
 const COUNT: u16 = 2;
 const LBA_LOW: u16 = 3;
 const LBA_MIDDLE: u16 = 4;
@@ -33,7 +34,12 @@ const COMMAND: u16 = 7;
 /// In [`DEVICE`]: addressing by block number; the second drive of the channel.
 const BY_LBA: u8 = 0xE0;
 const SECOND_DRIVE: u8 = 1 << 4;
+const IDENTIFY_DEVICE: u8 = 0xEC;
 const READ_DMA: u8 = 0xC8;
+/// What [`IDENTIFY_DEVICE`] gives: words, the one with the capabilities, and what it must say there.
+const IDENTITY_WORDS: usize = 256;
+const CAPABILITIES: usize = 49;
+const DMA_AND_LBA: u16 = 1 << 8 | 1 << 9;
 /// READ DMA's block numbers have 28 bits.
 const LBA_LIMIT: u32 = 1 << 28;
 /// In the control register.
@@ -150,6 +156,29 @@ impl BusMaster {
         channels.flat_map(|channel| [false, true].map(|second| Self { second, ..channel }))
     }
 
+    /// Whether a disk is there that can be read by DMA and block number. A CD drive refuses the question
+    /// and is left as it was: it must not be reset, as the BIOS may read it.
+    pub fn is_disk(&self, clock: &Clock) -> bool {
+        let capabilities = self.capabilities(clock);
+        self.end_command();
+        capabilities.is_ok_and(|capabilities| capabilities & DMA_AND_LBA == DMA_AND_LBA)
+    }
+
+    /// The word of its identity that says what it can do.
+    fn capabilities(&self, clock: &Clock) -> Result<u16, DmaError> {
+        self.select(clock, 0)?;
+        self.out(COMMAND, IDENTIFY_DEVICE);
+        let (drive, master) = self.wait(clock, SELECT_TIME, |drive, _| !drive.contains(Drive::BUSY))?;
+        if drive.intersects(Drive::ERROR | Drive::FAULT) || !drive.contains(Drive::REQUEST) {
+            return Err(DmaError::Status(drive, master));
+        }
+        // SAFETY: the drive waits until all of these words are read.
+        let words = core::array::from_fn::<u16, IDENTITY_WORDS, _>(|_| unsafe {
+            port::read_u16(self.command_block + DATA)
+        });
+        Ok(words[CAPABILITIES])
+    }
+
     /// Reads `sectors` sectors, at most what the bounce buffer holds, into it.
     ///
     /// # Errors
@@ -164,22 +193,35 @@ impl BusMaster {
         if done.is_err() {
             self.reset(clock);
         }
-        // The BIOS's interrupts may come again.
-        // SAFETY: the control register of our drive's channel.
-        unsafe { port::write_u8(self.control, 0) };
+        self.end_command();
         done
     }
 
-    fn transfer(&self, clock: &Clock, lba: u32, sectors: u32) -> Result<(), DmaError> {
+    /// Lets the BIOS's interrupts come again, without one that the last command asked for.
+    fn end_command(&self) {
+        // SAFETY: the status and the control register of our drive's channel.
+        unsafe {
+            port::read_u8(self.command_block + COMMAND);
+            port::write_u8(self.control, 0);
+        }
+    }
+
+    /// Makes the channel listen to our drive, without interrupts. `lba` gives four bits of its own.
+    fn select(&self, clock: &Clock, lba: u32) -> Result<(), DmaError> {
         // SAFETY: the control register of our drive's channel.
         unsafe { port::write_u8(self.control, NO_INTERRUPTS) };
         let device = BY_LBA | if self.second { SECOND_DRIVE } else { 0 };
         self.out(DEVICE, device | (lba >> 24) as u8);
-        self.wait(clock, SELECT_TIME, |drive, _| {
-            drive & (Drive::BUSY | Drive::READY | Drive::REQUEST) == Drive::READY
-        })
-        .map_err(|_| DmaError::Absent)?;
+        let idle = |drive: Drive, _| !drive.intersects(Drive::BUSY | Drive::REQUEST);
+        match self.wait(clock, SELECT_TIME, idle) {
+            // A drive that is there is ready, or a CD drive; of one that is not there, all bits are zero.
+            Ok((drive, _)) if !drive.is_empty() => Ok(()),
+            _ => Err(DmaError::Absent),
+        }
+    }
 
+    fn transfer(&self, clock: &Clock, lba: u32, sectors: u32) -> Result<(), DmaError> {
+        self.select(clock, lba)?;
         let bytes = sectors * SECTOR;
         // SAFETY: the bus master does not run, and nobody else looks at the list.
         unsafe { REGIONS.0.get().write_volatile([BOUNCE.start, bytes | LAST_REGION]) };
@@ -251,10 +293,8 @@ impl BusMaster {
         let _ = self.wait(clock, SELECT_TIME, |drive, _| !drive.contains(Drive::BUSY));
     }
 
-    /// Clears what the last read left, and the interrupt that the drive asks for.
+    /// Clears what the last read left.
     fn clear_master(&self) {
-        // SAFETY: reading the status ends the drive's request for an interrupt.
-        unsafe { port::read_u8(self.command_block + COMMAND) };
         self.out_master(MASTER_STATUS, (Master::ERROR | Master::INTERRUPT).bits());
     }
 

@@ -149,7 +149,7 @@ impl Disk {
             return Ok(());
         }
         let mut found = None;
-        for candidate in BusMaster::candidates() {
+        for candidate in BusMaster::candidates().filter(|candidate| candidate.is_disk(clock)) {
             if self.is_same_drive(&candidate, clock, samples)? {
                 found = Some((candidate, *clock));
                 break;
