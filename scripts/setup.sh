@@ -210,6 +210,8 @@ need_fuzz() {
     need c++ cxx "A C++ compiler, which the fuzzer's library is built with,"
 }
 
+need_deny() { need_cargo_tool deny 0.20.2 "cargo-deny, which reads the licences and sources of all crates,"; }
+
 need_qemu() { need qemu-system-x86_64 qemu "QEMU, the emulator that boots the image,"; }
 
 need_bochs() {
