@@ -212,6 +212,13 @@ need_fuzz() {
 
 need_deny() { need_cargo_tool deny 0.20.2 "cargo-deny, which reads the licences and sources of all crates,"; }
 
+need_miri() {
+    (cd "$root" && cargo miri --version >/dev/null 2>&1) && return
+    say "Miri, which interprets code and finds what unsafe code must not do, is missing. To install it:"
+    agree "rustup component add miri"
+    (cd "$root" && rustup component add miri >&2) || stop "rustup could not add Miri; what it said above tells why"
+}
+
 need_qemu() { need qemu-system-x86_64 qemu "QEMU, the emulator that boots the image,"; }
 
 need_bochs() {
