@@ -1,5 +1,5 @@
-//! Builds the boot sector, the loader, the kernel and the benchmark for the bare machine, checks that they fit, and leaves
-//! them for `src/embedded.rs` to put into the host program.
+//! Builds the boot sector, the loader and what may follow it (the kernel, the 1356-byte mode, the benchmark) for the
+//! bare machine, checks that they fit, and leaves them for `src/embedded.rs` to put into the host program.
 use std::{
     env, fs,
     path::{Path, PathBuf},
@@ -9,6 +9,11 @@ use std::{
 #[path = "src/machine_code/mod.rs"]
 #[allow(dead_code)] // the host program uses the rest
 mod machine_code;
+
+use machine_code::{
+    MachineCode, MachineCodeError, Program,
+    compile::{BENCH, SECTORLLM},
+};
 
 /// What the machine's code is made from. A folder stands for all in it.
 const SOURCES: [&str; 10] = [
@@ -32,18 +37,20 @@ fn main() {
         println!("cargo:rerun-if-changed={}", root.join(source).display());
     }
     let target_dir = root.join("target/machine");
-    let built = machine_code::MachineCode::from_source(root, &target_dir, &[])
-        .and_then(|code| Ok((code, machine_code::MachineCode::bench_from_source(root, &target_dir)?)));
-    let (code, bench) = match built {
-        Ok(built) => built,
-        Err(error) => {
-            eprintln!("{error}");
-            exit(1)
-        }
+    let build = || {
+        let code = MachineCode::from_source(root, &target_dir, &[])?;
+        let program = |program| Program::from_source(root, &target_dir, program);
+        Ok::<_, MachineCodeError>((code, program(SECTORLLM)?, program(BENCH)?))
     };
+    let (code, sectorllm, bench) = build().unwrap_or_else(|error| {
+        eprintln!("{error}");
+        exit(1)
+    });
     let write = |name: &str, bytes: &[u8]| fs::write(out.join(name), bytes).expect("OUT_DIR can be written");
     write("stage1.bin", &code.stage1);
-    for (name, program) in [("loader", code.loader), ("kernel", code.kernel), ("bench", bench)] {
+    for (name, program) in
+        [("loader", code.loader), ("kernel", code.kernel), ("sectorllm", sectorllm), ("bench", bench)]
+    {
         write(&format!("{name}.bin"), &program.file);
         // As Rust source: `Sizes { code: 1, ... }` is what its Debug form gives.
         write(&format!("{name}.sizes.rs"), format!("{:?}", program.sizes).as_bytes());

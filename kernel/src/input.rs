@@ -2,12 +2,13 @@
 //!
 //! Interrupts are on all the time. The keyboard's handler is the BIOS's, the serial port's is ours;
 //! both only put away what has come. It is looked at between two tokens and at the prompt.
-use crate::clock::Clock;
-use crate::prompt::key::Key;
-use crate::prompt::serial_keys::SerialKeys;
-use crate::{keyboard, serial_input};
 use alloc::vec::Vec;
 use core::arch::asm;
+use pc::clock::Clock;
+use pc::{keyboard, serial_input};
+use prompt::bios_keys;
+use prompt::key::Key;
+use prompt::serial_keys::SerialKeys;
 
 /// How long an ESC waits for the rest of a sequence, in microseconds: the next byte of one comes
 /// after 87 µs at 115200 baud, and no finger is that fast.
@@ -41,7 +42,7 @@ impl<'c> Input<'c> {
             self.keys.clear();
             self.used = 0;
             if keyboard::ask_for_key() {
-                self.put(keyboard::read_key());
+                self.put(bios_keys::decode(keyboard::read_key()));
             }
             self.read_serial();
             if self.keys.is_empty() {
@@ -55,7 +56,7 @@ impl<'c> Input<'c> {
         let from = self.used;
         self.read_serial();
         while keyboard::has_key() {
-            self.put(keyboard::read_key());
+            self.put(bios_keys::decode(keyboard::read_key()));
         }
         // The keys before it stay: they are the next line.
         let stop = self.keys[from..].iter().position(|&key| key == Key::Stop);

@@ -1,33 +1,27 @@
 //! A session: stories, and between them the prompt.
-use crate::clock::Clock;
 use crate::input::Input;
-use crate::power::{self, Outcome};
-use crate::prompt::command::{self, Help, Request};
-use crate::prompt::editor::Editor;
-use crate::refusal::OrRefuse;
 use crate::story::{self, Pace};
-use crate::{console, heap, print, println};
-use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt::{self, Display};
 use model::encoder::{EncodeError, Encoder};
 use model::engine::{Engine, EngineError};
 use model::generate::{Generator, Options};
-use model::int8::Int8;
-use model::packed::Model;
+use model::packed::Text;
 use model::sampler::Sampler;
-use model::sector::Sector;
-use model::settings::{Decimal, EngineKind, Settings};
-use model::team::Processors;
+use pc::clock::Clock;
+use pc::ending::{self, OrRefuse};
+use pc::power::{self, Outcome};
+use pc::{console, heap, print, println};
+use prompt::command::{self, Help, Request};
+use prompt::editor::Editor;
+use protocol::settings::{Decimal, Settings};
 
 /// What stories are told with.
-pub struct Session<'m> {
-    model: &'m Model,
-    context: usize,
-    processors: Processors<'m>,
+pub struct Session<'m, E> {
+    text: &'m Text<'m>,
     clock: &'m Clock,
     settings: &'m mut Settings,
-    engine: Box<dyn Engine + 'm>,
+    engine: E,
     encoder: Encoder<'m>,
     input: Input<'m>,
     editor: Editor,
@@ -55,23 +49,14 @@ impl Display for StoryError {
     }
 }
 
-impl<'m> Session<'m> {
-    /// A session with an engine as the settings ask for. `context`: positions that there is memory
-    /// for.
-    pub fn new(
-        model: &'m Model,
-        context: usize,
-        processors: Processors<'m>,
-        clock: &'m Clock,
-        settings: &'m mut Settings,
-    ) -> Self {
+impl<'m, E: Engine> Session<'m, E> {
+    /// A session with this engine.
+    pub fn new(text: &'m Text<'m>, engine: E, clock: &'m Clock, settings: &'m mut Settings) -> Self {
         Self {
-            model,
-            context,
-            processors,
+            text,
             clock,
-            engine: engine(settings.engine, model, context, processors).or_refuse(),
-            encoder: Encoder::new(&model.tokenizer).or_refuse(),
+            engine,
+            encoder: Encoder::new(&text.tokenizer).or_refuse(),
             settings,
             input: Input::new(clock),
             editor: Editor::new(),
@@ -88,7 +73,7 @@ impl<'m> Session<'m> {
             self.tell().or_refuse();
         }
         if self.settings.exit {
-            power::finish(Outcome::Success);
+            ending::finish(Outcome::Success);
         }
         println!("Type the beginning of a story, or /help.");
         loop {
@@ -103,7 +88,7 @@ impl<'m> Session<'m> {
     /// Shows the prompt and waits for a line.
     fn ask(&mut self) -> String {
         let context = self.engine.context();
-        show_status(&self.model.name, self.settings.engine, context, self.last, "/help");
+        show_status(self.text.name, self.engine.kind().name(), context, self.last, "/help");
         let mut out = String::new();
         self.editor.begin(&mut out);
         loop {
@@ -142,24 +127,14 @@ impl<'m> Session<'m> {
             Request::Show => self.show_settings(),
             Request::Stats => self.show_stats(),
             Request::Reboot => power::reboot(),
-            Request::Off => power::off(),
+            Request::Off => ending::off(),
         }
     }
 
     /// Changes a setting, and says why not where that cannot be.
     fn set(&mut self, key: &str, value: &str) {
-        let before = self.settings.engine;
         if let Err(wanted) = self.settings.set_story(key, value) {
-            return println!("The {key} must be {wanted}, not '{value}'.");
-        }
-        if self.settings.engine != before {
-            match engine(self.settings.engine, self.model, self.context, self.processors) {
-                Ok(engine) => self.engine = engine,
-                Err(error) => {
-                    self.settings.engine = before;
-                    println!("No: {error}.");
-                }
-            }
+            println!("The {key} must be {wanted}, not '{value}'.");
         }
     }
 
@@ -174,11 +149,11 @@ impl<'m> Session<'m> {
         let Settings { temperature, topp, seed, steps, trace, endless, raw_bytes, .. } = *self.settings;
         let prompt = self.encoder.encode(&self.settings.prompt).map_err(StoryError::Encode)?;
         let context = self.engine.context();
-        let model = self.model;
-        let sampler = Sampler::new(&model.tables, temperature, topp, seed);
+        let (text, kind) = (self.text, self.engine.kind());
+        let sampler = Sampler::new(text.tables, temperature, topp, seed);
         let options = Options { steps: steps as usize, trace, endless, raw_bytes };
-        let status = |pace| show_status(&model.name, self.settings.engine, context, pace, "Esc stops");
-        let mut generator = Generator::new(&mut *self.engine, &model.tokenizer, sampler, &prompt, options);
+        let status = |pace| show_status(text.name, kind.name(), context, pace, "Esc stops");
+        let mut generator = Generator::new(&mut self.engine, &text.tokenizer, sampler, &prompt, options);
         let pace = story::tell(&mut generator, self.clock, &mut self.input, &status);
         let pace = pace.map_err(StoryError::Engine)?;
         self.stories += 1;
@@ -189,37 +164,25 @@ impl<'m> Session<'m> {
     }
 
     fn show_settings(&self) {
-        let Settings { temperature, topp, seed, steps, engine, .. } = *self.settings;
+        let Settings { temperature, topp, seed, steps, .. } = *self.settings;
         let (temperature, topp) = (Decimal(temperature), Decimal(topp));
-        let engine = engine.name();
+        let engine = self.engine.kind().name();
         println!("temperature {temperature}, top-p {topp}, seed {seed}, {steps} steps, engine {engine}");
     }
 
     fn show_stats(&self) {
-        let Self { model, context, stories, total, .. } = self;
-        println!("model    {}: {}, context {context}", model.name, model.shape);
+        let Self { text, stories, total, .. } = self;
+        let context = self.engine.context();
+        println!("model    {}: {}, context {context}", text.name, text.shape);
         println!("stories  {stories}: {total}");
         println!("memory   {} KB free", heap::free() >> 10);
         self.show_settings();
     }
 }
 
-/// An engine of the kind that the settings name.
-fn engine<'m>(
-    kind: EngineKind,
-    model: &'m Model,
-    context: usize,
-    processors: Processors<'m>,
-) -> Result<Box<dyn Engine + 'm>, EngineError> {
-    Ok(match kind {
-        EngineKind::Int8 => Box::new(Int8::on(processors, model, context)?),
-        EngineKind::Sector => Box::new(Sector::new(model, context)?),
-    })
-}
-
 /// The status line: what runs, how fast, how full the context is, and what can be typed.
-fn show_status(name: &str, engine: EngineKind, context: usize, pace: Pace, hint: &str) {
-    let (engine, position) = (engine.name(), pace.tokens);
+fn show_status(name: &str, engine: &str, context: usize, pace: Pace, hint: &str) {
+    let position = pace.tokens;
     console::with(|console| {
         console.set_status(format_args!(" {name} {engine}  {pace}  {position}/{context}  {hint}"));
     });

@@ -1,11 +1,12 @@
 //! The story: forward passes, and what they say on the consoles.
-use crate::clock::Clock;
 use crate::input::Input;
-use crate::refusal::OrRefuse;
-use crate::{console, println, stack_guard};
 use core::fmt::{self, Write};
-use model::engine::EngineError;
+use model::engine::{Engine, EngineError};
 use model::generate::Generator;
+use pc::clock::Clock;
+use pc::ending::OrRefuse;
+use pc::{console, println, stack};
+use protocol::trace::TraceRecord;
 
 /// How often the status line changes, in microseconds: as often as an eye can follow.
 const STATUS_TIME: u64 = 100_000;
@@ -33,8 +34,8 @@ impl fmt::Display for Pace {
 /// Tells a story on both consoles, to its end or until Esc; trace records go to the serial port
 /// alone. Then a line with how many tokens there were and how fast they came. `show` shows the pace
 /// in between.
-pub fn tell(
-    generator: &mut Generator,
+pub fn tell<E: Engine>(
+    generator: &mut Generator<E>,
     clock: &Clock,
     input: &mut Input,
     show: &dyn Fn(Pace),
@@ -44,10 +45,10 @@ pub fn tell(
     let mut shown = 0;
     let mut stopped = false;
     while !stopped && let Some(step) = generator.step()? {
-        stack_guard::check().or_refuse();
+        stack::check().or_refuse();
         console::with(|console| {
             console.write_bytes(step.piece.bytes());
-            if let Some(record) = step.trace() {
+            if let Some(record) = TraceRecord::of(&step) {
                 console.serial_only(|console| {
                     let _ = write!(console, "{record}");
                 });

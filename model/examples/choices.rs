@@ -8,19 +8,18 @@
 //! Each line changes one thing in the fp32 reference and leaves the rest exact. The last lines are
 //! the engines as they are. docs/choices.md keeps the table and what follows from it.
 use model::encoder::Encoder;
-use model::engine::Engine;
+use model::engine::{Engine, EngineKind};
 use model::host::checkpoint::Checkpoint;
 use model::host::fp32::{Exact, Fp32, Rounding, Weights};
-use model::host::pack::pack;
+use model::host::pack::pack_in_memory;
 use model::host::score::{log_softmax, stories, story_tokens};
 use model::int8::Int8;
-use model::matmul::Kernel;
-use model::packed::{Model, PackedHeader};
-use model::sector::Sector;
+use model::sectorllm::Sectorllm;
+use model::shape::Shape;
+use model::simd::Simd;
 use rayon::prelude::*;
 use std::error::Error;
 use std::fs::{File, read, read_to_string};
-use std::io::Cursor;
 
 /// Roundings in the forward pass; 0 switches one off.
 #[derive(Clone, Copy, Default)]
@@ -127,14 +126,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let mut checkpoint = Checkpoint::open(File::open(checkpoint)?)?;
     let weights = Weights::read(&mut checkpoint)?;
-    let mut packed = Cursor::new(Vec::new());
-    pack(&mut checkpoint, &read(tokenizer)?, "choices", &mut packed, |_, _| {})?;
-    let packed = packed.into_inner();
-    let mut source = &packed[..];
-    let header = PackedHeader::read(&mut source)?;
-    let model = Model::load(&header, &mut source)?;
-    let encoder = Encoder::new(&model.tokenizer)?;
-    let context = model.shape.seq_len;
+    let tokenizer = read(tokenizer)?;
+    let packed = pack_in_memory(EngineKind::Int8, &mut checkpoint, &tokenizer, "choices")?;
+    let int8 = || packed.model().expect("packed for it");
+    let pieces = packed.text()?.tokenizer;
+    let encoder = Encoder::new(&pieces)?;
+    let context = weights.shape.seq_len;
     let text = read_to_string(text)?;
     let tokens: Vec<Vec<u32>> = stories(&text)
         .into_iter()
@@ -187,13 +184,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         simulate(&name, &weights, Choices { rsqrt_bits, ..none });
     }
     let int8 = loss(&tokens, || {
-        let mut engine = Int8::new(&model, context, Kernel::best()).expect("there is memory");
+        let mut engine = Int8::new(int8(), context, Simd::best()).expect("there is memory");
         move |token, pos| fixed(engine.forward(token, pos).expect("tokens are known"))
     });
     println!("| **the int8 engine** | {:+.4} |", int8 - exact);
-    if model.sector.is_some() {
+    if weights.shape == Shape::STORIES260K {
+        let packed = pack_in_memory(EngineKind::Sectorllm, &mut checkpoint, &tokenizer, "choices")?;
+        let sectorllm = || packed.sectorllm().expect("packed for it");
         let sector = loss(&tokens, || {
-            let mut engine = Sector::new(&model, context).expect("the shape is right");
+            let mut engine = Sectorllm::new(sectorllm(), context).expect("the shape is right");
             move |token, pos| fixed(engine.forward(token, pos).expect("tokens are known"))
         });
         println!("| **the 1356-byte mode** | {:+.4} |", sector - exact);

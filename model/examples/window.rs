@@ -8,19 +8,18 @@
 //!
 //! docs/choices.md keeps the figures.
 use model::encoder::Encoder;
-use model::engine::{Engine, EngineError};
+use model::engine::{Engine, EngineError, EngineKind};
 use model::host::checkpoint::Checkpoint;
-use model::host::pack::pack;
+use model::host::pack::pack_in_memory;
 use model::host::score::{log_softmax, stories};
 use model::int8::Int8;
-use model::matmul::Kernel;
-use model::packed::{Model, PackedHeader};
-use model::sector::Sector;
+use model::sectorllm::Sectorllm;
+use model::shape::Shape;
+use model::simd::Simd;
 use model::tokenizer::BOS;
 use rayon::prelude::*;
 use std::error::Error;
 use std::fs::{File, read, read_to_string};
-use std::io::Cursor;
 
 /// Every so many tokens one is predicted freshly, too.
 const STRIDE: usize = 23;
@@ -30,30 +29,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [checkpoint, tokenizer, text] = &arguments[..] else {
         return Err("usage: window CHECKPOINT TOKENIZER TEXT".into());
     };
-    let mut packed = Cursor::new(Vec::new());
-    pack(
-        &mut Checkpoint::open(File::open(checkpoint)?)?,
-        &read(tokenizer)?,
-        "window",
-        &mut packed,
-        |_, _| {},
-    )?;
-    let packed = packed.into_inner();
-    let mut source = &packed[..];
-    let header = PackedHeader::read(&mut source)?;
-    let model = Model::load(&header, &mut source)?;
-    let encoder = Encoder::new(&model.tokenizer)?;
+    let mut checkpoint = Checkpoint::open(File::open(checkpoint)?)?;
+    let tokenizer = read(tokenizer)?;
+    let packed = pack_in_memory(EngineKind::Int8, &mut checkpoint, &tokenizer, "window")?;
+    let pieces = packed.text()?.tokenizer;
+    let encoder = Encoder::new(&pieces)?;
     let mut tokens = Vec::new();
     for story in stories(&read_to_string(text)?) {
         tokens.push(BOS);
         tokens.extend(encoder.encode(story)?);
     }
-    let context = model.shape.seq_len;
+    let context = packed.header.shape.seq_len;
     println!("{} tokens, a window of {context}; nats a token past it", tokens.len());
-    let int8 = || Int8::new(&model, context, Kernel::best());
+    let int8 = || Int8::new(packed.model().expect("packed for it"), context, Simd::best());
     compare("int8", &tokens, context, int8)?;
-    if model.sector.is_some() {
-        compare("the 1356-byte mode", &tokens, context, || Sector::new(&model, context))?;
+    if packed.header.shape == Shape::STORIES260K {
+        let packed = pack_in_memory(EngineKind::Sectorllm, &mut checkpoint, &tokenizer, "window")?;
+        let weights = packed.sectorllm().expect("packed for it");
+        compare("the 1356-byte mode", &tokens, context, || Sectorllm::new(weights, context))?;
     }
     Ok(())
 }

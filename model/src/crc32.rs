@@ -37,8 +37,18 @@ pub fn crc32(bytes: &[u8]) -> u32 {
     CRC32.checksum(bytes)
 }
 
+/// The CRC-32 of logits, each as four bytes, little-endian.
+pub fn logits_crc(logits: &[i32]) -> u32 {
+    crc32(bytemuck::cast_slice(logits))
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn crc_of_logits_is_over_little_endian_bytes() {
+        assert_eq!(super::logits_crc(&[0x0403_0201, -1]), super::crc32(&[1, 2, 3, 4, 255, 255, 255, 255]));
+    }
+
     #[test]
     fn check_value_of_the_standard() {
         assert_eq!(super::crc32(b"123456789"), 0xCBF4_3926);

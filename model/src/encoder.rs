@@ -12,7 +12,7 @@ const LOWEST_SCORE: i32 = -0x5015_02F9;
 
 /// Looks pieces up by their text.
 pub struct Encoder<'t> {
-    tokenizer: &'t Tokenizer,
+    tokenizer: &'t Tokenizer<'t>,
     /// An open hash table of tokens, plus one; 0 is a free slot. Its length is a power of two, at
     /// least twice the vocabulary.
     slots: Vec<u32>,

@@ -4,10 +4,30 @@ use crate::shape::Shape;
 use crate::tokenizer::{BOS, EOS};
 use core::fmt;
 
+/// Which arithmetic runs a model. Each has a program of its own on the machine, and its own packed weights.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum EngineKind {
+    /// The int8 engine, for any shape.
+    #[default]
+    Int8,
+    /// The 1356-byte mode, for the shape of stories260K.
+    Sectorllm,
+}
+
+impl EngineKind {
+    /// Its name on the command line and in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Int8 => "int8",
+            Self::Sectorllm => "sector",
+        }
+    }
+}
+
 /// A transformer that reads one token after the other and remembers them.
 pub trait Engine {
-    /// The model's shape.
-    fn shape(&self) -> &Shape;
+    /// Which it is.
+    fn kind(&self) -> EngineKind;
 
     /// Positions that the key/value cache holds; at most the shape's `seq_len`.
     fn context(&self) -> usize;
@@ -54,11 +74,6 @@ pub enum EngineError {
     },
     /// There is not enough memory.
     OutOfMemory,
-    /// The 1356-byte mode runs one shape only, and the packed model must carry its weights.
-    NotForSector {
-        /// The model's shape.
-        shape: Shape,
-    },
 }
 
 impl fmt::Display for EngineError {
@@ -73,11 +88,6 @@ impl fmt::Display for EngineError {
             }
             Self::OutOfMemory => {
                 f.write_str("there is not enough memory to run the model, give the machine more")
-            }
-            Self::NotForSector { shape } => {
-                f.write_str("the 1356-byte mode runs models of the shape of stories260K only, this one is ")?;
-                shape.fmt(f)?;
-                f.write_str("; use the engine int8")
             }
         }
     }

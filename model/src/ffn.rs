@@ -36,7 +36,7 @@ mod tests {
         fn swiglu_is_near_the_real_one(
             gate in prop::collection::vec(-20.0f64..20.0, 1..50), up in -1000.0f64..1000.0, bits in 8i32..20
         ) {
-            let tables = Tables { exp2: exp2_table(), sigmoid: sigmoid_table() };
+            let tables = Tables { exp2: &exp2_table(), sigmoid: &sigmoid_table() };
             let unit = 2f64.powi(-bits);
             let fixed = |x: f64| (x / unit) as i32;
             let mut h: Vec<i32> = gate.iter().map(|&x| fixed(x)).collect();

@@ -5,6 +5,9 @@
 //! `x · 2^-f` (Q16.16 is f = 16). A vector that goes into a matrix is made of few-bit integers and
 //! one [`Scale`].
 
+/// 1.0 in Q16.16.
+pub const ONE: u32 = 1 << 16;
+
 /// Mantissas of a [`Scale`] are below 2^31.
 const MANTISSA_BITS: u32 = 31;
 

@@ -3,16 +3,15 @@
 use crate::engine::{Engine, EngineError};
 use crate::sampler::Sampler;
 use crate::tokenizer::{BOS, Piece, Tokenizer};
-use crate::trace::TraceRecord;
 use alloc::vec::Vec;
 
 /// What stands between a story and the next.
 const BETWEEN_STORIES: &[u8] = b"\n\n";
 
 /// A story in the making.
-pub struct Generator<'a> {
-    engine: &'a mut dyn Engine,
-    tokenizer: &'a Tokenizer,
+pub struct Generator<'a, E: ?Sized> {
+    engine: &'a mut E,
+    tokenizer: &'a Tokenizer<'a>,
     sampler: Sampler<'a>,
     options: Options,
     /// Begins with BOS.
@@ -51,19 +50,11 @@ pub struct Step<'t> {
     pub piece: Piece<'t>,
 }
 
-impl Step<'_> {
-    /// The record for the trace, where one was asked for.
-    pub fn trace(&self) -> Option<TraceRecord> {
-        let record = |logits_crc| TraceRecord { pos: self.pos, next: self.next, logits_crc };
-        self.logits_crc.map(record)
-    }
-}
-
-impl<'a> Generator<'a> {
+impl<'a, E: Engine + ?Sized> Generator<'a, E> {
     /// A story that begins with `prompt`: tokens without the leading BOS, empty for none.
     pub fn new(
-        engine: &'a mut dyn Engine,
-        tokenizer: &'a Tokenizer,
+        engine: &'a mut E,
+        tokenizer: &'a Tokenizer<'a>,
         sampler: Sampler<'a>,
         prompt: &[u32],
         options: Options,
@@ -100,7 +91,7 @@ impl<'a> Generator<'a> {
             }
             _ => {
                 let logits = self.engine.forward(token, pos)?;
-                logits_crc = self.options.trace.then(|| crate::trace::logits_crc(logits));
+                logits_crc = self.options.trace.then(|| crate::crc32::logits_crc(logits));
                 known.map_or_else(|| self.sampler.sample(logits), Ok)?
             }
         };

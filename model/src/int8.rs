@@ -3,22 +3,23 @@
 //! The residual stream x is Q16.16. Each matrix gets its input as integers of at most 16 bits times
 //! a power of two ([`Activations`]); all that is not a matrix is in 32-bit numbers with fraction bits.
 use crate::allocation::Allocator;
-use crate::attention::{Attention, Place, Projected};
-use crate::engine::{Engine, EngineError, check_token};
+use crate::attention::{Attention, KvSlot, Projected};
+use crate::engine::{Engine, EngineError, EngineKind, check_token};
 use crate::ffn::swiglu;
 use crate::fixed::Scale;
-use crate::matmul::{Activations, Kernel, matmul};
-use crate::measurement::{Phase, Stopwatch};
+use crate::matmul::{Activations, matmul};
 use crate::norm::{RESIDUAL_BITS, rmsnorm};
-use crate::packed::{Layer, Model};
+use crate::packed::Model;
+use crate::phase::{Phase, Stopwatch};
 use crate::shape::Shape;
-use crate::team::Processors;
+use crate::simd::Simd;
+use crate::workers::Processors;
 use alloc::vec::Vec;
 
 /// The engine: a model, its key/value cache and its activations, by llama2.c's names. `S` times the
 /// phases of a token.
 pub struct Int8<'m, S = ()> {
-    model: &'m Model,
+    model: Model<'m>,
     processors: Processors<'m>,
     stopwatch: S,
     attention: Attention,
@@ -46,12 +47,12 @@ impl<'m> Int8<'m> {
     }
 
     /// An engine with an empty cache for `context` positions (at most the shape's `seq_len`).
-    pub fn new(model: &'m Model, context: usize, kernel: Kernel) -> Result<Self, EngineError> {
-        Self::on(Processors::one(kernel), model, context)
+    pub fn new(model: Model<'m>, context: usize, simd: Simd) -> Result<Self, EngineError> {
+        Self::on(Processors::one(simd), model, context)
     }
 
     /// [`Int8::new`] on more than one processor.
-    pub fn on(processors: Processors<'m>, model: &'m Model, context: usize) -> Result<Self, EngineError> {
+    pub fn on(processors: Processors<'m>, model: Model<'m>, context: usize) -> Result<Self, EngineError> {
         Self::timed(processors, model, context, ())
     }
 }
@@ -60,40 +61,43 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
     /// [`Int8::on`], with the phases timed.
     pub fn timed(
         processors: Processors<'m>,
-        model: &'m Model,
+        model: Model<'m>,
         context: usize,
         stopwatch: S,
     ) -> Result<Self, EngineError> {
-        let shape = &model.shape;
+        let shape = model.shape;
         if context == 0 || context > shape.seq_len {
             return Err(EngineError::Position { pos: context, context: shape.seq_len });
         }
         let mut allocator = Allocator::default();
         let engine = Self {
-            model,
             processors,
             stopwatch,
-            attention: Attention::new(&mut allocator, shape, &model.tables, context),
+            attention: Attention::new(&mut allocator, &shape, &model.tables, context),
             x: allocator.zeroed(shape.dim),
-            input: Activations::new(&mut allocator, shape.dim.max(shape.hidden_dim), processors.kernel),
+            input: Activations::new(&mut allocator, shape.dim.max(shape.hidden_dim), processors.simd),
             xb: allocator.zeroed(shape.dim),
             qkv: allocator.zeroed(shape.qkv_dim()),
             hb: allocator.zeroed(2 * shape.hidden_dim),
             logits: allocator.zeroed(shape.vocab_size),
+            model,
         };
         allocator.check()?;
         Ok(engine)
     }
 
     /// `x += wo @ attention([wq | wk | wv] @ rmsnorm(x))`
-    fn attention_block(&mut self, layer: &Layer, index: usize, pos: usize) {
+    fn attention_block(&mut self, index: usize, pos: usize) {
+        let layer = &self.model.layers[index];
         rmsnorm(&self.x, &layer.rms_att, &mut self.xb, &mut self.input);
         matmul(self.processors, &layer.wqkv, &self.input, &mut self.qkv);
         self.stopwatch.lap(Phase::Qkv);
         let fraction_bits = layer.wqkv.fraction_bits;
-        let (place, input) =
-            (Place::new(index, pos, self.context()), Projected { qkv: &mut self.qkv, fraction_bits });
-        self.attention.attend(self.processors, &self.model.rope, place, input, &mut self.xb);
+        let (slot, input) = (
+            KvSlot::new(index, pos, self.attention.context()),
+            Projected { qkv: &mut self.qkv, fraction_bits },
+        );
+        self.attention.attend(self.processors, &self.model.rope, slot, input, &mut self.xb);
         self.input.quantize(&self.xb, Scale::new(1, -fraction_bits));
         matmul(self.processors, &layer.wo, &self.input, &mut self.xb);
         add(&mut self.x, &self.xb);
@@ -101,7 +105,8 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
     }
 
     /// `x += w2 @ (silu(w1 @ rmsnorm(x)) · (w3 @ rmsnorm(x)))`
-    fn ffn_block(&mut self, layer: &Layer) {
+    fn ffn_block(&mut self, index: usize) {
+        let layer = &self.model.layers[index];
         rmsnorm(&self.x, &layer.rms_ffn, &mut self.xb, &mut self.input);
         matmul(self.processors, &layer.w13, &self.input, &mut self.hb);
         let (gate, up) = self.hb.split_at_mut(self.model.shape.hidden_dim);
@@ -114,8 +119,8 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
 }
 
 impl<S: Stopwatch> Engine for Int8<'_, S> {
-    fn shape(&self) -> &Shape {
-        &self.model.shape
+    fn kind(&self) -> EngineKind {
+        EngineKind::Int8
     }
 
     fn context(&self) -> usize {
@@ -124,7 +129,7 @@ impl<S: Stopwatch> Engine for Int8<'_, S> {
 
     fn forward(&mut self, token: u32, pos: usize) -> Result<&[i32], EngineError> {
         self.read(token, pos)?;
-        let model = self.model;
+        let model = &self.model;
         rmsnorm(&self.x, &model.rms_final, &mut self.xb, &mut self.input);
         matmul(self.processors, &model.classifier, &self.input, &mut self.logits);
         self.stopwatch.lap(Phase::Classifier);
@@ -132,11 +137,11 @@ impl<S: Stopwatch> Engine for Int8<'_, S> {
     }
 
     fn read(&mut self, token: u32, pos: usize) -> Result<(), EngineError> {
-        let model = self.model;
+        let model = &self.model;
         check_token(&model.shape, token)?;
         model.embedding().gather_row(token as usize, RESIDUAL_BITS, &mut self.x);
-        for (index, layer) in model.layers.iter().enumerate() {
-            self.attention_block(layer, index, pos);
+        for layer in 0..self.model.layers.len() {
+            self.attention_block(layer, pos);
             self.ffn_block(layer);
         }
         Ok(())

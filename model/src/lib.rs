@@ -11,10 +11,10 @@
 //! | a llama2.c checkpoint is read, quantized and packed (host) | `host` |
 //! | the packed model is read from a disk | [`source`], [`packed`] |
 //! | its parts in memory | [`packed::Model`], [`matrix`], [`tables`], [`tokenizer`] |
-//! | one forward pass: token in, logits out | [`engine`], [`int8`], [`sector`] |
+//! | one forward pass: token in, logits out | [`engine`], [`int8`], [`sectorllm`] |
 //! | what the pass is made of | [`norm`], [`matmul`], [`rope`], [`attention`], [`ffn`] |
 //! | the numbers it is made of | [`fixed`] |
-//! | how processors share the work | [`team`] |
+//! | how processors share the work | [`workers`] |
 //! | the loop around it: prompt, sampling, text | [`generate`], [`encoder`], [`sampler`] |
 #![cfg_attr(not(feature = "std"), no_std)]
 // The machine is built for size, its inner loops for speed.
@@ -32,25 +32,24 @@ pub mod encoder;
 pub mod engine;
 pub mod ffn;
 pub mod fixed;
-pub mod floor;
 pub mod generate;
 #[cfg(feature = "std")]
 pub mod host;
 pub mod int8;
+pub mod load_only;
 pub mod matmul;
 pub mod matrix;
-pub mod measurement;
 pub mod norm;
 pub mod packed;
+pub mod phase;
+pub mod requantize;
 pub mod rope;
 pub mod sampler;
-pub mod scaled;
-pub mod sector;
+pub mod sectorllm;
 pub mod self_test;
-pub mod settings;
 pub mod shape;
+pub mod simd;
 pub mod source;
 pub mod tables;
-pub mod team;
 pub mod tokenizer;
-pub mod trace;
+pub mod workers;

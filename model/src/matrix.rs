@@ -5,7 +5,6 @@
 //!
 //! A weight w is an i8; its byte is `w + 128`, which has no sign ([`crate::matmul`] says why).
 use crate::fixed::{Factor, Scale};
-use alloc::vec::Vec;
 
 /// Rows of a tile.
 pub const TILE_ROWS: usize = 16;
@@ -42,7 +41,8 @@ unsafe impl bytemuck::Zeroable for Tile {}
 unsafe impl bytemuck::Pod for Tile {}
 
 /// A matrix W (rows, cols): `y = W @ x`.
-pub struct Matrix {
+#[derive(Clone, Copy)]
+pub struct Matrix<'m> {
     /// Rows that count.
     pub rows: usize,
     /// Columns that count.
@@ -52,12 +52,12 @@ pub struct Matrix {
     /// Fraction bits of y.
     pub fraction_bits: i32,
     /// A scale for each row, up to a multiple of [`TILE_ROWS`]; each below 2^16.
-    pub scales: Vec<u32>,
+    pub scales: &'m [u32],
     /// The tiles, block by block.
-    pub tiles: Vec<Tile>,
+    pub tiles: &'m [Tile],
 }
 
-impl Matrix {
+impl<'m> Matrix<'m> {
     /// Tiles in a block of 16 rows of `cols` columns.
     pub const fn tiles_per_block(cols: usize) -> usize {
         cols.div_ceil(TILE_COLS)
@@ -70,7 +70,7 @@ impl Matrix {
 
     /// The tiles of one block.
     #[inline(always)]
-    pub fn block(&self, block: usize) -> &[Tile] {
+    pub fn block(&self, block: usize) -> &'m [Tile] {
         let tiles = Self::tiles_per_block(self.cols);
         &self.tiles[block * tiles..][..tiles]
     }
@@ -96,6 +96,7 @@ mod tests {
         for cols in [4, 6, 7, 33] {
             let weights: Vec<f32> = (0..20 * cols).map(|i| ((i * 37 % 101) as f32 - 50.0) / 25.0).collect();
             let matrix = quantize_matrix(&[&weights], cols, 16);
+            let matrix = matrix.view();
             let mut row = vec![0; cols];
             for r in 0..20 {
                 matrix.gather_row(r, 16, &mut row);

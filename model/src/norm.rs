@@ -4,7 +4,6 @@
 //! into the vector's scale and costs no accuracy in the values.
 use crate::fixed::{Scale, absmax};
 use crate::matmul::Activations;
-use alloc::vec::Vec;
 
 /// Fraction bits of the residual stream: Q16.16.
 pub const RESIDUAL_BITS: i32 = 16;
@@ -16,10 +15,11 @@ const EPSILON: Scale = Scale::new(10_000, 0).div(Scale::new(1_000_000_000, 0));
 const SQUARE_BITS: u32 = 23;
 const _: () = assert!(crate::shape::MAX_LENGTH.ilog2() + 2 * SQUARE_BITS <= 64);
 
-/// The gains of an RMSNorm (`rms_att`, `rms_ffn` or `rms_final` in llama2.c).
-pub struct Gain {
+/// The weight of an RMSNorm, a gain for each value (`rms_att`, `rms_ffn` or `rms_final` in llama2.c).
+#[derive(Clone, Copy)]
+pub struct NormWeight<'m> {
     /// Magnitudes up to 2^30.
-    pub values: Vec<i32>,
+    pub values: &'m [i32],
     /// What 1 means: `2^exponent`.
     pub exponent: i32,
 }
@@ -27,17 +27,17 @@ pub struct Gain {
 /// RMSNorm of the residual `x` (Q16.16), as a matrix input in `out`. `scratch` is as long as x.
 #[optimize(speed)]
 #[inline(never)] // into a caller that is optimized for size
-pub fn rmsnorm(x: &[i32], gain: &Gain, scratch: &mut [i32], out: &mut Activations) {
+pub fn rmsnorm(x: &[i32], weight: &NormWeight, scratch: &mut [i32], out: &mut Activations) {
     let max = absmax(x);
     let bits = u32::BITS - max.leading_zeros();
     // As many bits as possible before the product with the gain: |x| · 2^up < 2^31.
     let up = (31 - bits).min(30);
-    for ((p, &x), &gain) in scratch.iter_mut().zip(x).zip(&gain.values) {
+    for ((p, &x), &gain) in scratch.iter_mut().zip(x).zip(weight.values) {
         let x = x.max(-i32::MAX) << up;
         *p = ((i64::from(x) * i64::from(gain)) >> 32) as i32;
     }
     // x · gain = p · 2^(32 - up + gain exponent) in units of the residual
-    let unit = Scale::new(1, 32 - up as i32 + gain.exponent - RESIDUAL_BITS);
+    let unit = Scale::new(1, 32 - up as i32 + weight.exponent - RESIDUAL_BITS);
     out.quantize(scratch, unit.mul(inverse_rms(x, bits)));
 }
 

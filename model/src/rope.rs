@@ -1,35 +1,35 @@
 //! Rotary position embedding: each pair of a head's values is turned by an angle that grows with
 //! the position (Su et al., "RoFormer").
 use crate::fixed::saturate;
-use alloc::vec::Vec;
 
 /// Fraction bits of sines and cosines: 1.0 is 2^30.
 pub const ROPE_BITS: u32 = 30;
 
 /// Cosine and sine of an angle.
-pub type Turn = [i32; 2];
+pub type CosSin = [i32; 2];
 
 /// The packer's table: for each position and pair of a head, cosine and sine of
 /// `position / 10000^(2 · pair / head_size)`.
-pub struct Rope {
+#[derive(Clone, Copy)]
+pub struct Rope<'m> {
     /// `[position][pair]`.
-    pub turns: Vec<Turn>,
+    pub table: &'m [CosSin],
     /// Pairs in a head.
     pub pairs: usize,
 }
 
-impl Rope {
+impl Rope<'_> {
     /// Writes the turns of position `pos` (one for each pair of a head): the table's, or past its end
     /// what follows from it.
-    pub fn turns_at(&self, pos: usize, out: &mut [Turn]) {
-        turns_at(&self.turns, pos, ROPE_BITS, out);
+    pub fn cos_sin_at(&self, pos: usize, out: &mut [CosSin]) {
+        cos_sin_at(self.table, pos, ROPE_BITS, out);
     }
 }
 
 /// Turns every head in `x`, a number of heads one after the other.
 #[optimize(speed)]
 #[inline(never)] // into callers that are optimized for size
-pub fn rotate(x: &mut [i32], turns: &[Turn]) {
+pub fn rotate(x: &mut [i32], turns: &[CosSin]) {
     for head in x.chunks_exact_mut(2 * turns.len()) {
         for (pair, &turn) in head.as_chunks_mut().0.iter_mut().zip(turns) {
             *pair = turned(*pair, turn, ROPE_BITS);
@@ -37,9 +37,9 @@ pub fn rotate(x: &mut [i32], turns: &[Turn]) {
     }
 }
 
-/// [`Rope::turns_at`] for any table of turns with `bits` fraction bits. With a table of n positions,
+/// [`Rope::cos_sin_at`] for any table of turns with `bits` fraction bits. With a table of n positions,
 /// position k · n + i is turned by n k times, and by i.
-pub(crate) fn turns_at(table: &[Turn], pos: usize, bits: u32, out: &mut [Turn]) {
+pub(crate) fn cos_sin_at(table: &[CosSin], pos: usize, bits: u32, out: &mut [CosSin]) {
     let pairs = out.len();
     let positions = table.len() / pairs;
     let (rounds, within) = (pos / positions, pos % positions);
@@ -52,7 +52,7 @@ pub(crate) fn turns_at(table: &[Turn], pos: usize, bits: u32, out: &mut [Turn]) 
 /// Turns each of `out` by the whole table, `rounds` times.
 #[cold]
 #[inline(never)]
-fn turn_rounds(table: &[Turn], rounds: usize, bits: u32, out: &mut [Turn]) {
+fn turn_rounds(table: &[CosSin], rounds: usize, bits: u32, out: &mut [CosSin]) {
     let pairs = out.len();
     let positions = table.len() / pairs;
     for (i, out) in out.iter_mut().enumerate() {
@@ -72,7 +72,7 @@ fn turn_rounds(table: &[Turn], rounds: usize, bits: u32, out: &mut [Turn]) {
 
 /// A pair, or another turn, turned.
 #[inline(always)] // into the loop over a vector
-fn turned([a, b]: [i32; 2], [cos, sin]: Turn, bits: u32) -> [i32; 2] {
+fn turned([a, b]: [i32; 2], [cos, sin]: CosSin, bits: u32) -> [i32; 2] {
     [two_products([a, b], [cos, -sin], bits), two_products([a, b], [sin, cos], bits)]
 }
 
@@ -91,14 +91,14 @@ mod tests {
     /// `x` turned to `pos`.
     fn rotated(rope: &Rope, x: &[i32], pos: usize) -> Vec<i32> {
         let (mut turns, mut x) = (vec![[0; 2]; rope.pairs], x.to_vec());
-        rope.turns_at(pos, &mut turns);
+        rope.cos_sin_at(pos, &mut turns);
         rotate(&mut x, &turns);
         x
     }
 
     #[test]
     fn pairs_are_turned_as_in_llama2c() {
-        let rope = Rope { turns: rope_table(100, 8), pairs: 4 };
+        let rope = Rope { table: &rope_table(100, 8), pairs: 4 };
         let x: Vec<i32> = (0..16).map(|i| (i - 7) * 100_000).collect();
         // The last two are past the table.
         for (pos, bound) in [(0, 0.51), (1, 0.51), (99, 0.51), (100, 1.0), (123_456, 3.0)] {
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn the_largest_values_are_limited() {
-        let rope = Rope { turns: rope_table(2, 2), pairs: 1 };
+        let rope = Rope { table: &rope_table(2, 2), pairs: 1 };
         assert_eq!(rotated(&rope, &[i32::MAX, i32::MAX], 1)[1], i32::MAX);
     }
 }

@@ -2,12 +2,15 @@
 //! temperature and top-p, with its random numbers.
 use crate::allocation::{NoMemory, zeroed};
 use crate::engine::EngineError;
+use crate::fixed::ONE;
 use crate::fixed::{LOG2_E, Scale};
-use crate::settings::ONE;
 use crate::tables::Tables;
 use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
+
+/// The highest temperature that is accepted; far below it all tokens are equally likely already.
+pub const MAX_TEMPERATURE: u32 = 100 * ONE;
 
 /// Greedy decoding: the token of the largest logit, the lowest token where several are equal.
 #[optimize(speed)]
@@ -43,7 +46,7 @@ impl<'t> Sampler<'t> {
 
     /// A sampler with `temperature` and `topp` in Q16.16, as [`crate::settings`] has them.
     /// Temperature 0 is greedy; top-p 0 and 1 leave no token out.
-    pub fn new(tables: &'t Tables, temperature: u32, topp: u32, seed: u64) -> Self {
+    pub fn new(tables: Tables<'t>, temperature: u32, topp: u32, seed: u64) -> Self {
         if temperature == 0 {
             return Self::Greedy;
         }
@@ -68,7 +71,7 @@ type Candidate = (u32, Reverse<u32>);
 
 /// Sampling by chance.
 pub struct Chance<'t> {
-    tables: &'t Tables,
+    tables: Tables<'t>,
     /// Powers of two for a logit of 1: log2(e) / temperature.
     per_unit: Scale,
     topp: u32,

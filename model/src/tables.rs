@@ -1,7 +1,6 @@
 //! The lookup tables: 2^-x for the softmax and the logistic function for SiLU, each a few hundred
 //! points with straight lines between them. The packer makes them with the host's float; they
 //! travel in the packed model.
-use alloc::vec::Vec;
 
 /// Fraction bits of table entries: 1.0 is 2^30.
 pub const TABLE_BITS: u32 = 30;
@@ -24,11 +23,12 @@ pub const SIGMOID_ENTRIES: usize = ((SIGMOID_END as usize) << SIGMOID_POINT_BITS
 pub const X_BITS: u32 = 16;
 
 /// The tables.
-pub struct Tables {
+#[derive(Clone, Copy)]
+pub struct Tables<'m> {
     /// `2^(-i/256) · 2^30`, [`EXP2_ENTRIES`] of them, falling.
-    pub exp2: Vec<u32>,
+    pub exp2: &'m [u32],
     /// `1 / (1 + e^(-i/32)) · 2^30`, [`SIGMOID_ENTRIES`] of them, rising.
-    pub sigmoid: Vec<u32>,
+    pub sigmoid: &'m [u32],
 }
 
 /// The value between `points[i]` and `points[i + 1]`; `x` has `bits` fraction bits.
@@ -41,7 +41,7 @@ fn interpolate(points: &[u32], x: u32, bits: u32) -> u32 {
     a.wrapping_add_signed((rise >> bits) as i32)
 }
 
-impl Tables {
+impl Tables<'_> {
     /// `2^-x` in Q2.30, x in Q16.16.
     #[inline]
     pub fn exp2_minus(&self, x: u32) -> u32 {
@@ -50,7 +50,7 @@ impl Tables {
             return 0;
         }
         let fraction = x & ((1 << X_BITS) - 1);
-        interpolate(&self.exp2, fraction, X_BITS - EXP2_POINT_BITS) >> whole
+        interpolate(self.exp2, fraction, X_BITS - EXP2_POINT_BITS) >> whole
     }
 
     /// `σ(x) = 1 / (1 + e^-x)` in Q2.30, for x ≥ 0 in Q16.16.
@@ -59,7 +59,7 @@ impl Tables {
         if x >= SIGMOID_END << X_BITS {
             return 1 << TABLE_BITS;
         }
-        interpolate(&self.sigmoid, x, X_BITS - SIGMOID_POINT_BITS)
+        interpolate(self.sigmoid, x, X_BITS - SIGMOID_POINT_BITS)
     }
 }
 
@@ -69,8 +69,8 @@ mod tests {
     use crate::host::pack::{exp2_table, sigmoid_table};
     use proptest::prelude::*;
 
-    fn tables() -> Tables {
-        Tables { exp2: exp2_table(), sigmoid: sigmoid_table() }
+    fn tables() -> Tables<'static> {
+        Tables { exp2: exp2_table().leak(), sigmoid: sigmoid_table().leak() }
     }
 
     fn real(entry: u32) -> f64 {

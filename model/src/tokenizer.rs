@@ -18,9 +18,9 @@ const FILE_HEADER: usize = 4;
 const PIECE_HEADER: usize = 8;
 
 /// The pieces of a vocabulary.
-pub struct Tokenizer {
+pub struct Tokenizer<'m> {
     /// The file's bytes.
-    bytes: Vec<u8>,
+    bytes: &'m [u8],
     /// Where each piece's header starts in `bytes`, and where the last one ends.
     starts: Vec<u32>,
 }
@@ -99,16 +99,16 @@ impl Piece<'_> {
     }
 }
 
-impl Tokenizer {
+impl<'m> Tokenizer<'m> {
     /// Reads a llama2.c tokenizer of `vocab_size` pieces.
-    pub fn parse(bytes: Vec<u8>, vocab_size: usize) -> Result<Self, TokenizerError> {
-        let pieces = Self::walk(&bytes, |_| {})?;
+    pub fn parse(bytes: &'m [u8], vocab_size: usize) -> Result<Self, TokenizerError> {
+        let pieces = Self::walk(bytes, |_| {})?;
         if pieces != vocab_size {
             return Err(TokenizerError::PieceCount { pieces, vocab_size });
         }
         let mut starts = Vec::new();
         starts.try_reserve_exact(pieces + 1).map_err(|_| TokenizerError::OutOfMemory)?;
-        Self::walk(&bytes, |start| starts.push(start))?;
+        Self::walk(bytes, |start| starts.push(start))?;
         starts.push(bytes.len() as u32);
         Ok(Self { bytes, starts })
     }
@@ -148,7 +148,7 @@ impl Tokenizer {
     }
 
     /// The piece of a token as the vocabulary has it; empty for a token that is not in it.
-    pub fn piece(&self, token: u32) -> &[u8] {
+    pub fn piece(&self, token: u32) -> &'m [u8] {
         let token = token as usize;
         match (self.starts.get(token), self.starts.get(token + 1)) {
             (Some(&start), Some(&end)) => &self.bytes[start as usize + PIECE_HEADER..end as usize],
@@ -169,7 +169,7 @@ impl Tokenizer {
     /// BOS loses its leading space (llama2.c, `decode`). Control characters that would upset a
     /// screen are left out (`safe_printf`); bytes from 0x80 on stay, for they are parts of UTF-8
     /// characters. With `raw` the piece is printed as the vocabulary has it.
-    pub fn decode(&self, previous: u32, token: u32, raw: bool) -> Piece<'_> {
+    pub fn decode(&self, previous: u32, token: u32, raw: bool) -> Piece<'m> {
         let piece = self.piece(token);
         if raw {
             return Piece::Text(piece);
@@ -225,7 +225,8 @@ pub(crate) mod tests {
 
     #[test]
     fn decoding_follows_llama2c() {
-        let tokenizer = Tokenizer::parse(file_of(&PIECES), 8).unwrap();
+        let file = file_of(&PIECES);
+        let tokenizer = Tokenizer::parse(&file, 8).unwrap();
         let text = |previous, token, raw| tokenizer.decode(previous, token, raw).bytes().to_vec();
         assert_eq!(text(BOS, 4, false), b"Once");
         assert_eq!(text(EOS, 4, false), b" Once");
@@ -241,7 +242,7 @@ pub(crate) mod tests {
     fn a_file_cut_anywhere_is_refused() {
         let file = file_of(&PIECES);
         for end in 0..file.len() {
-            assert!(Tokenizer::parse(file[..end].to_vec(), 8).is_err(), "cut at {end}");
+            assert!(Tokenizer::parse(&file[..end], 8).is_err(), "cut at {end}");
         }
     }
 
@@ -253,7 +254,7 @@ pub(crate) mod tests {
         let mut nan = file_of(&PIECES);
         nan[4..8].copy_from_slice(&f32::NAN.to_le_bytes());
         assert_eq!(Tokenizer::count(&nan), Err(TokenizerError::BadScore { piece: 0 }));
-        let other = Tokenizer::parse(file_of(&PIECES), 9).err();
+        let other = Tokenizer::parse(&file_of(&PIECES), 9).err();
         assert_eq!(other, Some(TokenizerError::PieceCount { pieces: 8, vocab_size: 9 }));
     }
 

@@ -1,13 +1,13 @@
 //! int8 against fp32 over many small random shapes: no shape may be an outlier.
-use model::engine::Engine;
+use model::engine::{Engine, EngineKind};
 use model::host::checkpoint::{Checkpoint, ORDER_V0, Weight};
 use model::host::fp32::{Fp32, Weights};
-use model::host::pack::pack;
+use model::host::pack::pack_in_memory;
 use model::host::synth::write_checkpoint;
 use model::int8::Int8;
-use model::matmul::Kernel;
-use model::packed::{Model, PackedHeader};
+use model::packed::Packed;
 use model::shape::Shape;
+use model::simd::Simd;
 use rayon::prelude::*;
 use std::io::Cursor;
 
@@ -49,15 +49,11 @@ fn random_shape(seed: u64) -> Shape {
 }
 
 /// Both sides of a checkpoint.
-fn load(file: Vec<u8>) -> (Weights, Model) {
+fn load(file: Vec<u8>) -> (Weights, Packed) {
     let mut checkpoint = Checkpoint::open(Cursor::new(file)).unwrap();
     let weights = Weights::read(&mut checkpoint).unwrap();
-    let mut packed = Cursor::new(Vec::new());
-    pack(&mut checkpoint, &tokenizer(weights.shape.vocab_size), "random", &mut packed, |_, _| {}).unwrap();
-    let packed = packed.into_inner();
-    let mut source = &packed[..];
-    let header = PackedHeader::read(&mut source).unwrap();
-    (weights, Model::load(&header, &mut source).unwrap())
+    let tokenizer = tokenizer(weights.shape.vocab_size);
+    (weights, pack_in_memory(EngineKind::Int8, &mut checkpoint, &tokenizer, "random").unwrap())
 }
 
 /// Multiplies a tensor of a version 0 checkpoint by a number, in all layers.
@@ -77,8 +73,10 @@ fn multiply(file: &mut [u8], shape: &Shape, weight: Weight, factor: f32) {
 
 /// The logits' bits of a few positions.
 fn int8_logits(file: Vec<u8>) -> Vec<i32> {
-    let (_, model) = load(file);
-    let mut int8 = Int8::new(&model, model.shape.seq_len, Kernel::best()).unwrap();
+    let (_, packed) = load(file);
+    let model = packed.model().unwrap();
+    let seq_len = model.shape.seq_len;
+    let mut int8 = Int8::new(model, seq_len, Simd::best()).unwrap();
     (0..8).flat_map(|pos| int8.forward(pos as u32 + 3, pos).unwrap().to_vec()).collect()
 }
 
@@ -104,9 +102,9 @@ fn the_size_of_weights_does_not_matter_where_a_norm_makes_up_for_it() {
 fn relative_error(shape: &Shape, seed: u64) -> f64 {
     let mut file = Vec::new();
     write_checkpoint(shape, seed, &mut file).unwrap();
-    let (weights, model) = load(file);
+    let (weights, packed) = load(file);
     let mut fp32 = Fp32::new(&weights, shape.seq_len);
-    let mut int8 = Int8::new(&model, shape.seq_len, Kernel::best()).unwrap();
+    let mut int8 = Int8::new(packed.model().unwrap(), shape.seq_len, Simd::best()).unwrap();
     let (mut error, mut power) = (0.0, 0.0);
     for pos in 0..shape.seq_len {
         let token = (pos * 7 + 1) % shape.vocab_size;

@@ -4,22 +4,21 @@
 //! in `UNREALLM_MODELS` (and `eval` beside each); where they are not, the tests on them are skipped.
 use libtest_mimic::{Arguments, Failed, Trial};
 use model::encoder::Encoder;
-use model::engine::Engine;
+use model::engine::{Engine, EngineKind};
 use model::generate::{Generator, Options};
 use model::host::checkpoint::Checkpoint;
 use model::host::fp32::{Fp32, Weights};
-use model::host::pack::pack;
+use model::host::pack::pack_in_memory;
 use model::host::score::{Summary, read_story, stories, story_tokens};
 use model::int8::Int8;
-use model::matmul::Kernel;
-use model::packed::{Model, PackedHeader};
+use model::packed::{Model, Packed};
 use model::sampler::{Sampler, argmax};
-use model::sector::Sector;
-use model::team::{Processors, Threads};
+use model::sectorllm::Sectorllm;
+use model::simd::Simd;
 use model::tokenizer::BOS;
+use model::workers::{Processors, Threads};
 use rayon::prelude::*;
 use std::fs::{File, read, read_to_string};
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 /// What llama2.c publishes as its output for stories260K: greedy, 200 steps.
@@ -71,23 +70,26 @@ fn find(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&folders).flat_map(beside).find(|file| file.is_file())
 }
 
-fn load((checkpoint, tokenizer): &Files) -> Result<(Weights, Model), Failed> {
+fn load(engine: EngineKind, (checkpoint, tokenizer): &Files) -> Result<(Weights, Packed), Failed> {
     let mut checkpoint = Checkpoint::open(File::open(checkpoint)?)?;
     let weights = Weights::read(&mut checkpoint)?;
-    let mut out = Cursor::new(Vec::new());
-    let header = pack(&mut checkpoint, &read(tokenizer)?, "test", &mut out, |_, _| {})?;
-    let packed = out.into_inner();
-    let mut source = &packed[..];
-    assert_eq!(PackedHeader::read(&mut source)?, header);
-    assert_eq!(header.packed_bytes(), packed.len() as u64);
-    assert!(packed.len() <= 917_504, "{} bytes do not fit the image of 1 MiB", packed.len());
-    Ok((weights, Model::load(&header, &mut source)?))
+    let packed = pack_in_memory(engine, &mut checkpoint, &read(tokenizer)?, "test")?;
+    let bytes = packed.to_bytes();
+    assert_eq!(packed.header.packed_bytes(), bytes.len() as u64);
+    assert!(bytes.len() <= 917_504, "{} bytes do not fit the image of 1 MiB", bytes.len());
+    Ok((weights, packed))
+}
+
+/// The weights for the int8 engine.
+fn model(packed: &Packed) -> Model<'_> {
+    packed.model().expect("it was packed for int8")
 }
 
 /// A greedy story and the CRCs of its logits.
-fn story(model: &Model, engine: &mut dyn Engine, raw_bytes: bool) -> Result<(String, Vec<u32>), Failed> {
+fn story(packed: &Packed, engine: &mut dyn Engine, raw_bytes: bool) -> Result<(String, Vec<u32>), Failed> {
+    let text = packed.text()?;
     let options = Options { steps: 256, trace: true, raw_bytes, ..Options::default() };
-    let mut generator = Generator::new(engine, &model.tokenizer, Sampler::greedy(), &[], options);
+    let mut generator = Generator::new(engine, &text.tokenizer, Sampler::greedy(), &[], options);
     let (mut text, mut crcs) = (Vec::new(), Vec::new());
     while let Some(step) = generator.step()? {
         text.extend(step.piece.bytes());
@@ -97,19 +99,19 @@ fn story(model: &Model, engine: &mut dyn Engine, raw_bytes: bool) -> Result<(Str
 }
 
 fn tells_a_story(files: &Files) -> Result<(), Failed> {
-    let (_, model) = load(files)?;
-    let (text, crcs) = story(&model, &mut Int8::new(&model, 512, Kernel::Scalar)?, false)?;
+    let (_, packed) = load(EngineKind::Int8, files)?;
+    let (text, crcs) = story(&packed, &mut Int8::new(model(&packed), 512, Simd::Scalar)?, false)?;
     assert!(text.starts_with("Once upon a time, there was a "), "{text}");
-    for kernel in Kernel::all() {
-        let (_, same) = story(&model, &mut Int8::new(&model, 512, kernel)?, false)?;
-        assert_eq!(crcs, same, "{kernel:?} gives the same logits");
+    for simd in Simd::all() {
+        let (_, same) = story(&packed, &mut Int8::new(model(&packed), 512, simd)?, false)?;
+        assert_eq!(crcs, same, "{simd:?} gives the same logits");
     }
     for workers in [2, 3, 4] {
-        let processors = Processors { kernel: Kernel::best(), team: &Threads(workers) };
-        let (_, same) = story(&model, &mut Int8::on(processors, &model, 512)?, false)?;
+        let processors = Processors { simd: Simd::best(), workers: &Threads(workers) };
+        let (_, same) = story(&packed, &mut Int8::on(processors, model(&packed), 512)?, false)?;
         assert_eq!(crcs, same, "{workers} processors give the same logits");
     }
-    let (short, same) = story(&model, &mut Int8::new(&model, 20, Kernel::best())?, false)?;
+    let (short, same) = story(&packed, &mut Int8::new(model(&packed), 20, Simd::best())?, false)?;
     let (within, past) = same.split_at(20);
     assert_eq!(within, &crcs[..20], "a shorter context changes nothing before its end");
     assert!(past[0] != crcs[20] && short.len() > 200, "and the story goes on past it: {short}");
@@ -117,21 +119,23 @@ fn tells_a_story(files: &Files) -> Result<(), Failed> {
 }
 
 fn runs_as_sector(files: &Files) -> Result<(), Failed> {
-    let (_, model) = load(files)?;
-    let (text, _) = story(&model, &mut Sector::new(&model, 512)?, false)?;
+    let (_, packed) = load(EngineKind::Sectorllm, files)?;
+    let (text, _) =
+        story(&packed, &mut Sectorllm::new(packed.sectorllm().expect("its weights"), 512)?, false)?;
     assert!(text.starts_with("Once upon a time, there was a "), "{text}");
     Ok(())
 }
 
 fn fp32_golden(files: &Files) -> Result<(), Failed> {
-    let (weights, model) = load(files)?;
+    let (weights, packed) = load(EngineKind::Int8, files)?;
+    let tokenizer = packed.text()?.tokenizer;
     let mut engine = Fp32::new(&weights, 512);
     let (mut token, mut text) = (BOS, Vec::new());
     for pos in 0..200 {
         let logits: Vec<i32> =
             engine.forward(token, pos)?.iter().map(|logit| (logit * 65536.0) as i32).collect();
         let next = argmax(&logits);
-        text.extend(model.tokenizer.decode(token, next, false).bytes());
+        text.extend(tokenizer.decode(token, next, false).bytes());
         token = next;
     }
     assert_eq!(String::from_utf8(text)?, LLAMA2C_GOLDEN);
@@ -139,31 +143,35 @@ fn fp32_golden(files: &Files) -> Result<(), Failed> {
 }
 
 fn int8_golden(files: &Files) -> Result<(), Failed> {
-    let (_, model) = load(files)?;
-    let (text, _) = story(&model, &mut Int8::new(&model, 512, Kernel::best())?, false)?;
+    let (_, packed) = load(EngineKind::Int8, files)?;
+    let (text, _) = story(&packed, &mut Int8::new(model(&packed), 512, Simd::best())?, false)?;
     let common = text.bytes().zip(LLAMA2C_GOLDEN.bytes()).take_while(|(a, b)| a == b).count();
     assert!(common > 174, "int8 leaves fp32's story at byte {common}: {text}");
     Ok(())
 }
 
 fn sector_golden(files: &Files) -> Result<(), Failed> {
-    let (_, model) = load(files)?;
-    let (text, _) = story(&model, &mut Sector::new(&model, 512)?, true)?;
+    let (_, packed) = load(EngineKind::Sectorllm, files)?;
+    let (text, _) =
+        story(&packed, &mut Sectorllm::new(packed.sectorllm().expect("its weights"), 512)?, true)?;
     assert_eq!(text, SECTOR_GOLDEN);
     Ok(())
 }
 
 /// fp32 is llama2.c's, int8 is within 0.002 nats of it, the 1356-byte mode is sectorllm's.
 fn losses(files: &Files, text: &Path) -> Result<(), Failed> {
-    let (weights, model) = load(files)?;
+    let (weights, packed) = load(EngineKind::Int8, files)?;
+    let (_, sectorllm) = load(EngineKind::Sectorllm, files)?;
+    let tokenizer = packed.text()?.tokenizer;
     let text = read_to_string(text)?;
-    let encoder = Encoder::new(&model.tokenizer)?;
+    let encoder = Encoder::new(&tokenizer)?;
     let readings: Vec<_> = stories(&text)
         .par_iter()
         .map(|story| {
             let (tokens, _) = story_tokens(&encoder, story, 512).expect("the tokenizer has byte pieces");
-            let mut int8 = Int8::new(&model, 512, Kernel::best()).expect("there is memory");
-            let mut sector = Sector::new(&model, 512).expect("the shape is right");
+            let mut int8 = Int8::new(model(&packed), 512, Simd::best()).expect("there is memory");
+            let mut sector =
+                Sectorllm::new(sectorllm.sectorllm().expect("its weights"), 512).expect("there is memory");
             let mut fp32 = Fp32::new(&weights, 512);
             read_story(&mut fp32, &mut [&mut int8, &mut sector], &tokens).expect("all tokens are known")
         })

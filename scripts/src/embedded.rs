@@ -1,4 +1,6 @@
 //! What the host program carries: the machine's code, and the model that ships with the project.
+use model::engine::EngineKind;
+
 use crate::machine_code::{MachineCode, Program, flatten::Sizes};
 
 macro_rules! program {
@@ -10,7 +12,15 @@ macro_rules! program {
     };
 }
 
-/// What the build script made.
+/// What the build script made, with the kernel for an engine.
+pub fn machine_code_for(engine: EngineKind) -> MachineCode {
+    match engine {
+        EngineKind::Int8 => machine_code(),
+        EngineKind::Sectorllm => MachineCode { kernel: program!("sectorllm"), ..machine_code() },
+    }
+}
+
+/// The same with the kernel.
 pub fn machine_code() -> MachineCode {
     MachineCode {
         stage1: include_bytes!(concat!(env!("OUT_DIR"), "/stage1.bin")).to_vec(),

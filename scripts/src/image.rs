@@ -5,8 +5,8 @@ use std::{
     path::Path,
 };
 
-use stage1::{
-    disk_map::{
+use map::{
+    disk::{
         FLOPPY_BYTES, IMAGE_ALIGN, KERNEL_LBA, LOADER_LBA, MODEL_LBA, SECTOR, SETTINGS_LBA, SETTINGS_SECTORS,
     },
     partition::{PartitionEntry, SIGNATURE, SIGNATURE_OFFSET, TABLE_OFFSET},

@@ -5,18 +5,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use model::{
-    host::checkpoint::{Checkpoint, CheckpointError},
-    packed::{MAGIC, Model, PackedError, PackedHeader},
-    settings::{Settings, SettingsError},
-    shape::Shape,
-    source::Reader,
-};
-use stage1::{
-    disk_map::{FLOPPY_BYTES, IMAGE_ALIGN, KERNEL_LBA, LOADER_LBA, MODEL_LBA, SECTOR, SETTINGS_LBA},
+use map::{
+    disk::{FLOPPY_BYTES, IMAGE_ALIGN, KERNEL_LBA, LOADER_LBA, MODEL_LBA, SECTOR, SETTINGS_LBA},
     partition::{SIGNATURE, SIGNATURE_OFFSET},
     program_header::{self, ProgramHeader},
 };
+use model::{
+    host::checkpoint::{Checkpoint, CheckpointError},
+    packed::{MAGIC, Packed, PackedError, PackedHeader},
+    shape::Shape,
+    source::Reader,
+};
+use protocol::settings::{Settings, SettingsError};
 
 use crate::{
     image::SETTINGS_BYTES,
@@ -166,8 +166,9 @@ fn packed(
     if bytes < needed {
         return Err(short("the model", needed));
     }
-    Model::load(&header, &mut source).map_err(damaged)?;
-    Ok(header)
+    let packed = Packed::read_payload(header, &mut source).map_err(damaged)?;
+    packed.check().map_err(damaged)?;
+    Ok(packed.header)
 }
 
 /// A disk image: each part in the order of the disk.
@@ -220,7 +221,7 @@ mod tests {
         let settings = Settings { prompt: "One day".into(), ..Settings::default() }.to_sectors().unwrap();
         let mut input = PackInput::open(&built_in(), None, &Folders::new(Vec::new())).unwrap();
         image::write(&path, Medium::Disk, &embedded::machine_code(), &settings, |file| {
-            input.pack_into(file).map(drop)
+            input.pack_into(model::engine::EngineKind::Int8, file).map(drop)
         })
         .unwrap();
         (fs::read(&path).unwrap(), folder, path)

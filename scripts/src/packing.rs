@@ -7,11 +7,12 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 use model::{
+    engine::EngineKind,
     host::{
         checkpoint::{Checkpoint, CheckpointError},
         pack::{PackError, pack},
     },
-    packed::{PackedHeader, fit_name},
+    packed::{Packed, PackedHeader, fit_name},
     shape::Shape,
     tokenizer::{Tokenizer, TokenizerError},
 };
@@ -87,7 +88,7 @@ impl PackInput {
             None => folders.find_tokenizer(found, pieces)?,
         };
         let bytes = tokenizer.read()?;
-        Tokenizer::parse(bytes.clone(), pieces)
+        Tokenizer::parse(&bytes, pieces)
             .map_err(|cause| PackingError::Tokenizer { file: tokenizer.name(), cause })?;
         Ok(Self { name: found.name.clone(), file, checkpoint, tokenizer: bytes })
     }
@@ -97,11 +98,15 @@ impl PackInput {
         self.checkpoint.shape
     }
 
-    /// Quantizes and packs the model into `out`, from where it stands on.
+    /// Quantizes and packs the model for an engine into `out`, from where it stands on.
     ///
     /// # Errors
     /// Where the checkpoint holds what cannot be packed, or `out` cannot be written.
-    pub fn pack_into<W: Write + Seek>(&mut self, out: &mut W) -> Result<PackedHeader, PackingError> {
+    pub fn pack_into<W: Write + Seek>(
+        &mut self,
+        engine: EngineKind,
+        out: &mut W,
+    ) -> Result<PackedHeader, PackingError> {
         let bar = ProgressBar::new(0);
         let style = "Packing {msg} {wide_bar} {bytes}/{total_bytes}";
         bar.set_style(ProgressStyle::with_template(style).expect("the template above is right"));
@@ -110,8 +115,19 @@ impl PackInput {
             bar.set_length(total);
             bar.set_position(done);
         };
-        let packed = pack(&mut self.checkpoint, &self.tokenizer, &fit_name(&self.name), out, progress);
+        let packed =
+            pack(engine, &mut self.checkpoint, &self.tokenizer, &fit_name(&self.name), out, progress);
         bar.finish_and_clear();
         packed.map_err(|cause| PackingError::Pack { file: self.file.clone(), cause })
+    }
+
+    /// The same in memory, for this program's own engines.
+    ///
+    /// # Errors
+    /// As [`PackInput::pack_into`].
+    pub fn pack_in_memory(&mut self, engine: EngineKind) -> Result<Packed, PackingError> {
+        let mut out = Cursor::new(Vec::new());
+        self.pack_into(engine, &mut out)?;
+        Ok(Packed::read(&mut &out.into_inner()[..]).expect("what was just packed can be read"))
     }
 }

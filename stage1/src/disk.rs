@@ -2,9 +2,9 @@
 use core::arch::{asm, global_asm};
 use core::cell::UnsafeCell;
 use core::mem::{MaybeUninit, offset_of};
-use stage1::disk_address::{DiskAddressPacket, Geometry};
-use stage1::disk_map::{LOADER_LBA, PROGRAM_SECTORS};
-use stage1::low_memory::PROGRAM_DATA;
+use map::disk::{LOADER_LBA, PROGRAM_SECTORS};
+use map::int13::{DiskAddressPacket, Geometry};
+use map::low_memory::PROGRAM_DATA;
 
 /// Functions, in AH.
 const RESET: u16 = 0x0000;

@@ -1,6 +1,6 @@
 //! In from the BIOS, out to the loader.
 use core::arch::{asm, global_asm};
-use stage1::low_memory::{BOOT_ADDRESS, PROGRAM_CS, STAGE1, STAGE1_STACK};
+use map::low_memory::{BOOT_ADDRESS, PROGRAM_CS, STAGE1, STAGE1_STACK};
 
 // IN: DL = drive; CS:IP = 0x7C00 in one of its spellings (0:7C00, 07C0:0). OUT: all segments 0, the
 // stack set, running at 0x600. ESP's upper half must be zero: Rust addresses the stack through it.

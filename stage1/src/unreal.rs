@@ -1,10 +1,10 @@
-//! Unreal mode: real mode whose data segments reach 4 GB ([`stage1::descriptors`]).
+//! Unreal mode: real mode whose data segments reach 4 GB ([`map::gdt`]).
 use core::arch::asm;
 #[cfg(not(feature = "leave-out-unreal"))]
-use stage1::descriptors::{self, CODE_SELECTOR, DATA_SELECTOR, TablePointer};
+use map::gdt::{self, CODE_SELECTOR, DATA_SELECTOR, TablePointer};
 
 #[cfg(not(feature = "leave-out-unreal"))]
-static TABLE: [u64; 3] = descriptors::table(0);
+static TABLE: [u64; 3] = gdt::table(0);
 #[cfg(not(feature = "leave-out-unreal"))]
 static POINTER: TablePointer = TablePointer::new(&TABLE);
 

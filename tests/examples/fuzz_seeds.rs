@@ -4,14 +4,12 @@
 //! `cargo run -p unreallm-tests --example fuzz_seeds`
 use std::{error::Error, fs, io::Cursor, path::Path};
 
-use model::{
-    host::{
-        checkpoint::{Checkpoint, Weight},
-        pack::pack,
-        synth::{parse_shape, write_checkpoint},
-    },
-    settings::{EngineKind, Settings},
+use model::host::{
+    checkpoint::{Checkpoint, Weight},
+    pack::pack,
+    synth::{parse_shape, write_checkpoint},
 };
+use protocol::settings::{EngineKind, Settings};
 
 /// Bytes of a settings sector's first line.
 const FIRST_LINE: usize = "unreallm-settings crc=xxxxxxxx\n".len();
@@ -38,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         prompt: "One day,\n a \\ dog".into(),
         temperature: 45875, // 0.7
         seed: u64::MAX,
-        engine: EngineKind::Sector,
+        engine: EngineKind::Sectorllm,
         cpus: 16,
         ..Settings::default()
     };

@@ -16,7 +16,7 @@ use machine::{
     matrix::{Board, CPUS, DRIVES, Drive, PROCESSORS},
     transcript::Transcript,
 };
-use model::{settings::Settings, trace::TraceRecord};
+use protocol::{settings::Settings, trace::TraceRecord};
 use rayon::prelude::*;
 use serde_json::json;
 use tempfile::TempDir;

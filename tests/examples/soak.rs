@@ -15,7 +15,7 @@ use machine::{
     qemu::Qemu,
     transcript::Transcript,
 };
-use model::settings::Settings;
+use protocol::settings::Settings;
 use unreallm::{embedded, image::Medium};
 
 /// Tokens, where the command line names no number.

@@ -1,8 +1,8 @@
 //! Seeded damage to a disk image: the same seed gives the same flipped bits everywhere.
 use std::ops::Range;
 
-use stage1::{
-    disk_map::{KERNEL_LBA, LOADER_LBA, MODEL_LBA, SECTOR, SETTINGS_LBA, SETTINGS_SECTORS, STAGE1_BYTES},
+use map::{
+    disk::{KERNEL_LBA, LOADER_LBA, MODEL_LBA, SECTOR, SETTINGS_LBA, SETTINGS_SECTORS, STAGE1_BYTES},
     program_header::ProgramHeader,
 };
 

@@ -16,10 +16,12 @@ use model::{
         synth::{parse_shape, write_checkpoint},
     },
     int8::Int8,
-    matmul::Kernel,
     packed::{Model, PackedHeader},
     sampler::Sampler,
-    sector::Sector,
+    sectorllm::Sectorllm,
+    simd::Simd,
+};
+use protocol::{
     settings::{EngineKind, Settings},
     trace::TraceRecord,
 };
@@ -173,9 +175,9 @@ pub fn tell(packed: &[u8], settings: &Settings) -> Result<(String, Vec<TraceReco
     let context = model.shape.seq_len;
     let mut engine: Box<dyn Engine> = match settings.engine {
         EngineKind::Int8 => {
-            Box::new(Int8::new(&model, context, Kernel::best()).map_err(refused("the engine"))?)
+            Box::new(Int8::new(&model, context, Simd::best()).map_err(refused("the engine"))?)
         }
-        EngineKind::Sector => Box::new(Sector::new(&model, context).map_err(refused("the engine"))?),
+        EngineKind::Sectorllm => Box::new(Sectorllm::new(&model, context).map_err(refused("the engine"))?),
     };
     let encoder = Encoder::new(&model.tokenizer).map_err(refused("the tokenizer"))?;
     let prompt = encoder.encode(&settings.prompt).map_err(refused("the prompt"))?;

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use model::trace::TraceRecord;
+use protocol::trace::TraceRecord;
 
 use crate::{Emulator, Error, process::POLL, transcript::Transcript};
 

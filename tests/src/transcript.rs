@@ -1,5 +1,5 @@
 //! The serial log of a boot, taken apart: what the machine said, the trace, and the last line.
-use model::trace::TraceRecord;
+use protocol::trace::TraceRecord;
 
 /// A serial log without its trace, and the trace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -8,57 +8,58 @@ extern crate alloc;
 use alloc::boxed::Box;
 use core::cell::Cell;
 use core::fmt::Write;
-use kernel::clock::{Clock, Moment};
 use kernel::handover::Handover;
 use kernel::input::Input;
-use kernel::power::{self, Outcome};
-use kernel::refusal::OrRefuse;
 use kernel::story::{self, Pace};
-use kernel::{console, exceptions, print, println, smp, stack_guard};
+use kernel::workers::MachineWorkers;
 use model::encoder::Encoder;
 use model::engine::{Engine, EngineError};
-use model::floor;
 use model::generate::{Generator, Options};
 use model::int8::Int8;
-use model::measurement::{Measured, Phase, Report, Stopwatch};
-use model::packed::Model;
+use model::load_only;
+use model::packed::{Model, Packed, Text};
+use model::phase::{Phase, Stopwatch};
 use model::sampler::Sampler;
-use model::settings::Settings;
-use model::team::Processors;
 use model::tokenizer::BOS;
+use model::workers::Processors;
+use pc::clock::{Clock, Moment};
+use pc::ending::{self, OrRefuse};
+use pc::power::Outcome;
+use pc::processors::bring_up;
+use pc::{console, print, println};
+use protocol::benchmark::{Measured, Report};
+use protocol::settings::Settings;
 
 /// Passes over the weights; the fastest counts.
-const FLOOR_PASSES: u32 = 7;
+const LOAD_ONLY_PASSES: u32 = 7;
 
-#[unsafe(no_mangle)]
-extern "C" fn program_main(handover: u32) -> ! {
-    exceptions::install().keep();
-    stack_guard::arm();
+pc::program!(main);
+
+/// From the loader's handover to the report.
+extern "C" fn main(handover: u32) -> ! {
     // SAFETY: as in the kernel: the loader started us, and all programs come from one build.
     let handover = unsafe { Handover::take(handover) };
-    console::put(handover.console());
-    power::set_power_off(true);
-    let Handover { model, context, settings, cpu, kernel, clock, load, processors, .. } = handover;
-    let assembled = smp::assemble(settings.cpus as usize, processors.as_ref(), cpu, clock);
-    println!("cpus    {assembled}");
-    let processors = Processors { kernel: *kernel, team: &assembled.crew };
-    let bench = Bench { model, context: *context, processors, clock, settings };
+    ending::set_power_off(true);
+    let Handover { packed, context, settings, cpu, simd, clock, load, processors, .. } = handover;
+    let brought_up = bring_up(settings.cpus as usize, processors.as_ref(), cpu, clock);
+    println!("cpus    {brought_up}");
+    let workers = MachineWorkers(&brought_up.workers);
+    let processors = Processors { simd: *simd, workers: &workers };
+    let text = packed.text().ok().expect("the loader checked it");
+    let bench = Bench { packed, text: &text, context: *context, processors, clock, settings };
     let report = bench.run(*load).or_refuse();
     console::with(|console| {
         console.serial_only(|console| {
             let _ = write!(console, "{report}");
         });
     });
-    power::finish(Outcome::Success)
+    ending::finish(Outcome::Success)
 }
-
-/// The loader has set the consoles up, and [`Handover`] brings them.
-#[unsafe(no_mangle)]
-extern "C" fn set_up_consoles() {}
 
 /// What is measured.
 struct Bench<'m> {
-    model: &'m Model,
+    packed: &'m Packed,
+    text: &'m Text<'m>,
     context: usize,
     processors: Processors<'m>,
     clock: &'m Clock,
@@ -71,9 +72,13 @@ impl Bench<'_> {
             load,
             story: self.story()?,
             prompt: self.prompt()?,
-            floor: self.floor(),
+            load_only: self.load_only(),
             phases: self.phases()?,
         })
+    }
+
+    fn model(&self) -> Model<'_> {
+        self.packed.model().expect("the loader checked it")
     }
 
     fn micros_of(&self, work: impl FnOnce()) -> u64 {
@@ -84,17 +89,17 @@ impl Bench<'_> {
 
     fn sampler(&self) -> Sampler<'_> {
         let Settings { temperature, topp, seed, .. } = *self.settings;
-        Sampler::new(&self.model.tables, temperature, topp, seed)
+        Sampler::new(self.text.tables, temperature, topp, seed)
     }
 
     /// A story as the kernel tells it.
     fn story(&self) -> Result<Measured, EngineError> {
-        let mut engine = Int8::on(self.processors, self.model, self.context)?;
+        let mut engine = Int8::on(self.processors, self.model(), self.context)?;
         let options = Options { steps: self.settings.steps as usize, ..Options::default() };
-        let mut generator = Generator::new(&mut engine, &self.model.tokenizer, self.sampler(), &[], options);
+        let mut generator = Generator::new(&mut engine, &self.text.tokenizer, self.sampler(), &[], options);
         let mut input = Input::new(self.clock);
         let status = |pace: Pace| {
-            console::with(|console| console.set_status(format_args!(" {}  {pace}", self.model.name)));
+            console::with(|console| console.set_status(format_args!(" {}  {pace}", self.text.name)));
         };
         let pace = story::tell(&mut generator, self.clock, &mut input, &status)?;
         Ok(Measured { count: pace.tokens, micros: pace.micros })
@@ -102,13 +107,13 @@ impl Bench<'_> {
 
     /// The time from the prompt's first token to the first of the story.
     fn prompt(&self) -> Result<Measured, EngineError> {
-        let encoder = Encoder::new(&self.model.tokenizer).or_refuse();
+        let encoder = Encoder::new(&self.text.tokenizer).or_refuse();
         let mut tokens = encoder.encode(&self.settings.prompt).or_refuse();
         tokens.truncate(self.context - 1);
-        let mut engine = Int8::on(self.processors, self.model, self.context)?;
+        let mut engine = Int8::on(self.processors, self.model(), self.context)?;
         let options = Options::default();
         let mut generator =
-            Generator::new(&mut engine, &self.model.tokenizer, self.sampler(), &tokens, options);
+            Generator::new(&mut engine, &self.text.tokenizer, self.sampler(), &tokens, options);
         let (count, start) = (tokens.len() as u64 + 1, self.clock.now());
         for _ in 0..count {
             generator.step()?;
@@ -117,27 +122,28 @@ impl Bench<'_> {
     }
 
     /// The fastest pass over the weights that only loads them.
-    fn floor(&self) -> Measured {
+    fn load_only(&self) -> Measured {
+        let model = self.model();
         let pass = || {
             self.micros_of(|| {
-                core::hint::black_box(floor::pass(self.model, self.processors.kernel));
+                core::hint::black_box(load_only::pass(&model, self.processors.simd));
             })
         };
-        let micros = (0..FLOOR_PASSES).map(|_| pass()).min().unwrap_or_default();
-        Measured { count: floor::weight_bytes(self.model), micros }
+        let micros = (0..LOAD_ONLY_PASSES).map(|_| pass()).min().unwrap_or_default();
+        Measured { count: load_only::weight_bytes(&model), micros }
     }
 
     /// Another story of as many tokens, whatever ends it, with a watch on each phase.
     fn phases(&self) -> Result<[Measured; Phase::ALL.len()], EngineError> {
         let steps = (self.settings.steps as usize).min(self.context);
         let laps = Laps::new(self.clock);
-        let mut engine = Box::new(Int8::timed(self.processors, self.model, self.context, &laps)?);
+        let mut engine = Box::new(Int8::timed(self.processors, self.model(), self.context, &laps)?);
         let (mut sampler, mut token) = (self.sampler(), BOS);
         laps.begin();
         for pos in 0..steps {
             let next = sampler.sample(engine.forward(token, pos)?)?;
             laps.lap(Phase::Sampling);
-            let piece = self.model.tokenizer.decode(token, next, false);
+            let piece = self.text.tokenizer.decode(token, next, false);
             console::with(|console| console.write_bytes(piece.bytes()));
             laps.lap(Phase::Printing);
             token = next;

@@ -1,31 +1,31 @@
-//! The kernel: from a model in memory to a story.
+//! The kernel: tells with the int8 engine.
 #![no_std]
 #![no_main]
 
 use kernel::handover::Handover;
 use kernel::session::Session;
-use kernel::{console, exceptions, power, println, smp, stack_guard};
-use model::team::Processors;
+use kernel::workers::MachineWorkers;
+use model::int8::Int8;
+use model::workers::Processors;
+use pc::ending::OrRefuse;
+use pc::println;
+use pc::processors::bring_up;
+
+pc::program!(main);
 
 /// From the loader's handover, which lies at `handover`, to the end of the story.
-#[unsafe(no_mangle)]
-extern "C" fn program_main(handover: u32) -> ! {
-    exceptions::install().keep();
-    stack_guard::arm();
+extern "C" fn main(handover: u32) -> ! {
     // SAFETY: the loader started us; both programs come from one build, and the image from one
     // host program.
     let handover = unsafe { Handover::take(handover) };
-    console::put(handover.console());
-    power::set_power_off(handover.settings.exit);
-    let Handover { model, context, settings, cpu, kernel, clock, processors, .. } = handover;
-    let assembled = smp::assemble(settings.cpus as usize, processors.as_ref(), cpu, clock);
+    let Handover { packed, context, settings, cpu, simd, clock, processors, .. } = handover;
+    let brought_up = bring_up(settings.cpus as usize, processors.as_ref(), cpu, clock);
     if settings.cpus > 1 {
-        println!("cpus    {assembled}");
+        println!("cpus    {brought_up}");
     }
-    let processors = Processors { kernel: *kernel, team: &assembled.crew };
-    Session::new(model, *context, processors, clock, settings).run()
+    let workers = MachineWorkers(&brought_up.workers);
+    let processors = Processors { simd: *simd, workers: &workers };
+    let (text, model) = packed.text().ok().zip(packed.model()).expect("the loader checked it");
+    let engine = Int8::on(processors, model, *context).or_refuse();
+    Session::new(&text, engine, clock, settings).run()
 }
-
-/// The loader has set the consoles up, and [`Handover`] brings them.
-#[unsafe(no_mangle)]
-extern "C" fn set_up_consoles() {}

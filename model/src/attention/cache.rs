@@ -10,11 +10,11 @@
 //!   pairs. So `q · k` of 8 positions are 8 sums side by side.
 //! - values: groups of 2 positions; in a group, for each value of a head, the 2 positions' values.
 //!   So the weighted sums of neighbouring values are side by side.
-use super::Place;
+use super::KvSlot;
 use super::products::{Block, COLUMNS, Pair};
 use super::shrink::Shrink;
 use crate::allocation::Allocator;
-use crate::rope::{Turn, rotate};
+use crate::rope::{CosSin, rotate};
 use crate::shape::Shape;
 use alloc::vec::Vec;
 
@@ -97,7 +97,7 @@ impl Cache {
     }
 
     /// Puts a head's key and value into the cache.
-    pub fn store(&mut self, Place { layer, pos, slot, .. }: Place, k: &[i32], v: &[i32]) {
+    pub fn store(&mut self, KvSlot { layer, pos, index: slot, .. }: KvSlot, k: &[i32], v: &[i32]) {
         if pos == 0 {
             self.first_keys[layer * self.head_size..][..self.head_size].copy_from_slice(k);
             self.shifts[layer] = Shifts { key: 0, value: 0 };
@@ -126,10 +126,10 @@ impl Cache {
     }
 
     /// Stores the first position's key anew, turned.
-    pub fn turn_first_key(&mut self, layer: usize, turns: &[Turn]) {
+    pub fn turn_first_key(&mut self, layer: usize, cos_sin: &[CosSin]) {
         let mut key = core::mem::take(&mut self.turned_key);
         key.copy_from_slice(&self.first_keys[layer * self.head_size..][..self.head_size]);
-        rotate(&mut key, turns);
+        rotate(&mut key, cos_sin);
         self.store_key(layer, 0, &key);
         self.turned_key = key;
     }

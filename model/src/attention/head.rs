@@ -1,14 +1,14 @@
 //! One key/value head: the attention of its query heads over its part of the cache.
-use super::Place;
+use super::KvSlot;
 use super::cache::{CACHE_BITS, Cache, KEY_GROUP, VALUE_GROUP, rounded, value_width};
 use super::products::{COLUMNS, Operand, columns, start};
 use super::shrink::Shrink;
 use super::softmax::{FARTHEST, ScoreScale, WEIGHT_BITS, Weights, distances, scores};
 use crate::allocation::Allocator;
 use crate::fixed::{Factor, LOG2_E, Scale};
-use crate::matmul::Kernel;
-use crate::scaled::Eight;
+use crate::requantize::Eight;
 use crate::shape::Shape;
+use crate::simd::Simd;
 use alloc::vec::Vec;
 
 /// Bits of a query's magnitude at most. Rounding may bring it to 2^14, which 16 bits hold.
@@ -88,38 +88,38 @@ impl Head {
     }
 
     /// The attention of the query heads in `q`, over all positions in the cache.
-    pub fn attend(&mut self, kernel: Kernel, weights: &Weights, place: Place, q: &[i32], fraction_bits: i32) {
+    pub fn attend(&mut self, simd: Simd, weights: &Weights, slot: KvSlot, q: &[i32], fraction_bits: i32) {
         for (i, q) in q.chunks_exact(self.head_size).enumerate() {
-            let scale = self.multiply_keys(kernel, place, q, fraction_bits);
-            let groups = &mut self.scores[..place.count.div_ceil(KEY_GROUP)];
+            let scale = self.multiply_keys(simd, slot, q, fraction_bits);
+            let groups = &mut self.scores[..slot.count.div_ceil(KEY_GROUP)];
             // Groups of keys are whole. What is behind the last position is not the largest, and weighs
             // nothing.
-            let last = groups.as_flattened()[place.count - 1];
-            groups.as_flattened_mut()[place.count..].fill(last);
-            let max = scores(kernel, groups, scale);
-            distances(kernel, groups, max);
-            groups.as_flattened_mut()[place.count..].fill(FARTHEST);
-            self.mix(kernel, weights, place, i * self.head_size);
+            let last = groups.as_flattened()[slot.count - 1];
+            groups.as_flattened_mut()[slot.count..].fill(last);
+            let max = scores(simd, groups, scale);
+            distances(simd, groups, max);
+            groups.as_flattened_mut()[slot.count..].fill(FARTHEST);
+            self.mix(simd, weights, slot, i * self.head_size);
         }
     }
 
     /// `q · k` for all positions in the cache, and what they mean.
     #[optimize(speed)]
     #[inline(never)]
-    #[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot"))] // kernel/link.ld
-    fn multiply_keys(&mut self, kernel: Kernel, place: Place, q: &[i32], fraction_bits: i32) -> ScoreScale {
+    #[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot"))] // kernel/pc/program.ld
+    fn multiply_keys(&mut self, simd: Simd, slot: KvSlot, q: &[i32], fraction_bits: i32) -> ScoreScale {
         let to_query = Shrink::new(q, self.query_bits);
         let mut firsts = 0;
         for (operand, q) in self.query.iter_mut().zip(q.as_chunks::<2>().0) {
             let (first, second) = (to_query.apply(q[0]), to_query.apply(q[1]));
-            *operand = Operand::new(kernel, first, second);
+            *operand = Operand::new(simd, first, second);
             firsts += first;
         }
-        let groups = &mut self.scores[..place.count.div_ceil(KEY_GROUP)];
+        let groups = &mut self.scores[..slot.count.div_ceil(KEY_GROUP)];
         for (group, sums) in groups.iter_mut().enumerate() {
-            *sums = columns(kernel, self.cache.keys(place.layer, group), &self.query, start(firsts));
+            *sums = columns(simd, self.cache.keys(slot.layer, group), &self.query, start(firsts));
         }
-        let shift = (to_query.shift + self.cache.shifts(place.layer).key) as i32;
+        let shift = (to_query.shift + self.cache.shifts(slot.layer).key) as i32;
         let Scale { mantissa, exponent } = self.score_scale;
         ScoreScale::new(Scale { mantissa, exponent: exponent + shift - 2 * fraction_bits })
     }
@@ -127,9 +127,9 @@ impl Head {
     /// `out[at..] = Σ weight · value / Σ weight`
     #[optimize(speed)]
     #[inline(never)]
-    #[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot"))] // kernel/link.ld
-    fn mix(&mut self, kernel: Kernel, weights: &Weights, place: Place, at: usize) {
-        let end = place.count.next_multiple_of(VALUE_GROUP);
+    #[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot"))] // kernel/pc/program.ld
+    fn mix(&mut self, simd: Simd, weights: &Weights, slot: KvSlot, at: usize) {
+        let end = slot.count.next_multiple_of(VALUE_GROUP);
         let Some(lookup) = weights.lookup() else { return };
         let mut sum = 0;
         self.totals.fill(0);
@@ -138,22 +138,22 @@ impl Head {
             let pairs = distances.as_chunks::<VALUE_GROUP>().0;
             for (operand, &[first, second]) in self.weights.iter_mut().zip(pairs) {
                 let (first, second) = (lookup.weight(first), lookup.weight(second));
-                *operand = Operand::new(kernel, first, second);
+                *operand = Operand::new(simd, first, second);
                 firsts += first;
                 sum += second;
             }
             sum += firsts;
             let weights = &self.weights[..pairs.len()];
             for (part, totals) in self.totals.as_chunks_mut::<COLUMNS>().0.iter_mut().enumerate() {
-                let block = self.cache.values(place.layer, segment * SEGMENT, part);
-                let sums = columns(kernel, block, weights, start(firsts));
+                let block = self.cache.values(slot.layer, segment * SEGMENT, part);
+                let sums = columns(simd, block, weights, start(firsts));
                 for (total, sum) in totals.iter_mut().zip(sums) {
                     *total += sum >> self.segment_shift;
                 }
             }
         }
         // The weights' unit is in both sums.
-        let unit = Scale::new(1, (self.segment_shift + self.cache.shifts(place.layer).value) as i32);
+        let unit = Scale::new(1, (self.segment_shift + self.cache.shifts(slot.layer).value) as i32);
         let factor = Factor::new(unit.div(Scale::new(sum as u64, 0)));
         for (out, &total) in self.out[at..][..self.head_size].iter_mut().zip(&self.totals) {
             *out = factor.apply(total);

@@ -1,7 +1,7 @@
 //! The two products of attention, `q · k` and `Σ weight · value`, are the same to a SIMD kernel:
 //! columns of pairs of 16-bit numbers, multiplied by the same pairs and added. The cache lies so
 //! that eight neighbouring sums are eight columns.
-use crate::matmul::Kernel;
+use crate::simd::Simd;
 
 /// Two 12-bit numbers of a column, which are multiplied by two others: `p0 · x0 + p1 · x1`. The first
 /// is [`BIAS`] too large, so that it has no sign when the second is shifted out from above it.
@@ -44,7 +44,7 @@ pub fn start(firsts: i32) -> i32 {
     firsts.wrapping_mul(-BIAS)
 }
 
-/// The two numbers that a row of pairs is multiplied by, as a kernel wants them.
+/// The two numbers that a row of pairs is multiplied by, as `simd` wants them.
 #[derive(Clone, Copy)]
 #[repr(C, align(16))]
 pub struct Operand([i32; 4]);
@@ -57,17 +57,17 @@ impl Operand {
     /// `x1 - 2^16 x0` twice: a whole pair is `p0 + 2^16 p1`, so `pair · x0 + p1 · (x1 - 2^16 x0)` is
     /// right modulo 2^32 (as in `matmul/sse41.rs`).
     #[inline(always)]
-    pub fn new(kernel: Kernel, first: i32, second: i32) -> Self {
-        let both = match kernel {
+    pub fn new(simd: Simd, first: i32, second: i32) -> Self {
+        let both = match simd {
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-            Kernel::Sse41(_) => [first, second - (first << 16)],
+            Simd::Sse41(_) => [first, second - (first << 16)],
             _ => [(first & 0xFFFF) | (second << 16); 2],
         };
         Self([both[0], both[0], both[1], both[1]])
     }
 }
 
-/// Columns that a SIMD kernel handles at once.
+/// Columns that SIMD handles at once.
 pub const COLUMNS: usize = 8;
 
 /// Rows of pairs: `rows` of them, [`COLUMNS`] columns in two vectors of four.
@@ -92,27 +92,27 @@ impl Block<'_> {
 /// `sums[c] = Σ over rows: block[row][c] · x[row]`, which i32 must hold. `start` is what [`start`]
 /// says.
 #[inline(always)]
-pub fn columns(kernel: Kernel, block: Block, x: &[Operand], start: i32) -> [i32; COLUMNS] {
+pub fn columns(simd: Simd, block: Block, x: &[Operand], start: i32) -> [i32; COLUMNS] {
     assert!(!x.is_empty() && block.is_within(x.len()), "rows of pairs outside the cache");
-    match kernel {
-        Kernel::Scalar => scalar(block, x, start),
+    match simd {
+        Simd::Scalar => scalar(block, x, start),
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         // SAFETY: the block is within its pairs (asserted), and an `Sse2` exists only where its
         // creator promised that SSE2 works.
-        Kernel::Sse2(_) => unsafe { sse2::columns(block, x, start) },
+        Simd::Sse2(_) => unsafe { sse2::columns(block, x, start) },
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         // SAFETY: as above.
-        Kernel::Sse41(_) => unsafe { sse41::columns(block, x, start) },
+        Simd::Sse41(_) => unsafe { sse41::columns(block, x, start) },
     }
 }
 
 /// A few products, for the self-test: 4 rows of 8 columns of `pairs`, from -2048 to 2048, by `factors`,
 /// from -2^14 to 2^14.
-pub fn sample(kernel: Kernel, pairs: &[[i32; 2]; 32], factors: &[[i32; 2]; 4]) -> [i32; COLUMNS] {
+pub fn sample(simd: Simd, pairs: &[[i32; 2]; 32], factors: &[[i32; 2]; 4]) -> [i32; COLUMNS] {
     let pairs = pairs.map(|[first, second]| Pair::new(first, second));
-    let x = factors.map(|[first, second]| Operand::new(kernel, first, second));
+    let x = factors.map(|[first, second]| Operand::new(simd, first, second));
     let firsts = factors.iter().map(|[first, _]| first).sum();
-    columns(kernel, Block { pairs: &pairs, starts: [0, 4], stride: COLUMNS }, &x, start(firsts))
+    columns(simd, Block { pairs: &pairs, starts: [0, 4], stride: COLUMNS }, &x, start(firsts))
 }
 
 fn scalar(block: Block, x: &[Operand], start: i32) -> [i32; COLUMNS] {
@@ -167,7 +167,7 @@ mod sse41 {
     /// All rows must lie within the block's pairs; `x` must not be empty.
     #[target_feature(enable = "sse4.1")]
     #[inline(never)]
-    #[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot"))] // kernel/link.ld
+    #[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot"))] // kernel/pc/program.ld
     pub unsafe fn columns(block: Block, x: &[Operand], start: i32) -> [i32; COLUMNS] {
         let mut sums = [start; COLUMNS];
         let [first, second] = block.starts.map(|start| block.pairs.as_ptr().wrapping_add(start));
@@ -230,17 +230,17 @@ mod tests {
             pairs in prop::collection::vec([-2048i32..=2048, -2048i32..=2048], 160), rows in 1usize..16,
             factors in prop::collection::vec([-16384i32..=16384, -16384i32..=16384], 16),
         ) {
-            let columns_of = |kernel| {
-                let x: Vec<Operand> = factors[..rows].iter().map(|x| Operand::new(kernel, x[0], x[1])).collect();
+            let columns_of = |simd| {
+                let x: Vec<Operand> = factors[..rows].iter().map(|x| Operand::new(simd, x[0], x[1])).collect();
                 let pairs: Vec<Pair> = pairs.iter().map(|p| Pair::new(p[0], p[1])).collect();
                 let block = Block { pairs: &pairs, starts: [3, 7], stride: 9 };
-                columns(kernel, block, &x, start(factors[..rows].iter().map(|x| x[0]).sum()))
+                columns(simd, block, &x, start(factors[..rows].iter().map(|x| x[0]).sum()))
             };
-            for kernel in Kernel::all() {
-                for (c, sum) in columns_of(kernel).into_iter().enumerate() {
+            for simd in Simd::all() {
+                for (c, sum) in columns_of(simd).into_iter().enumerate() {
                     let column = (0..rows).map(|row| pairs[3 + c + row * 9]);
                     let exact: i32 = column.zip(&factors).map(|(p, x)| p[0] * x[0] + p[1] * x[1]).sum();
-                    prop_assert_eq!(sum, exact, "{:?}", kernel);
+                    prop_assert_eq!(sum, exact, "{:?}", simd);
                 }
             }
         }

@@ -4,8 +4,8 @@
 //! of its weight in a table.
 use crate::allocation::Allocator;
 use crate::fixed::Scale;
-use crate::matmul::Kernel;
-use crate::scaled::{Eight, SCALE_BITS, Scales, scale};
+use crate::requantize::{Eight, SCALE_BITS, Scales, scale};
+use crate::simd::Simd;
 use crate::tables::{EXP2_POINT_BITS, TABLE_BITS, Tables};
 use alloc::vec::Vec;
 
@@ -53,7 +53,7 @@ impl Lookup<'_> {
     }
 }
 
-/// How a sum `q · k`, of a magnitude up to 2^30, becomes a score: as [`crate::scaled`].
+/// How a sum `q · k`, of a magnitude up to 2^30, becomes a score: as [`crate::requantize`].
 #[derive(Clone, Copy)]
 pub struct ScoreScale {
     mantissa: u32,
@@ -70,8 +70,8 @@ impl ScoreScale {
 }
 
 /// Turns sums into scores; returns the largest.
-pub fn scores(kernel: Kernel, sums: &mut [Eight], unit: ScoreScale) -> i32 {
-    let max = scale(kernel, sums, Scales::One(unit.mantissa), unit.shift);
+pub fn scores(simd: Simd, sums: &mut [Eight], unit: ScoreScale) -> i32 {
+    let max = scale(simd, sums, Scales::One(unit.mantissa), unit.shift);
     // Only a model whose scores are so large that one position counts has a shift to the left.
     if unit.shift < 0 { limited(sums, max) } else { max }
 }
@@ -86,10 +86,10 @@ fn limited(scores: &mut [Eight], max: i32) -> i32 {
 }
 
 /// Turns scores into how far they are below `max`: distances, 4,095 at most.
-pub fn distances(kernel: Kernel, scores: &mut [Eight], max: i32) {
-    match kernel {
+pub fn distances(simd: Simd, scores: &mut [Eight], max: i32) {
+    match simd {
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        Kernel::Sse41(_) => {
+        Simd::Sse41(_) => {
             // SAFETY: an `Sse41` exists only where its creator promised that SSE4.1 works.
             unsafe { sse41::distances(scores, max) }
         }
@@ -134,16 +134,16 @@ mod tests {
         ) {
             let sums: Vec<Eight> = sums.iter().map(|&sum| [sum, sum / 3, -sum / 1000, 7, 0, -1, -sum, sum / 2]).collect();
             let scale = ScoreScale::new(Scale::new(mantissa, exponent));
-            let of = |kernel| {
+            let of = |simd| {
                 let mut scores_of = sums.clone();
-                let max = scores(kernel, &mut scores_of, scale);
+                let max = scores(simd, &mut scores_of, scale);
                 assert_eq!(scores_of.as_flattened().iter().max(), Some(&max));
                 let scores = scores_of.clone();
-                distances(kernel, &mut scores_of, max);
+                distances(simd, &mut scores_of, max);
                 (scores, max, scores_of)
             };
-            for kernel in Kernel::all() {
-                prop_assert_eq!(of(kernel), of(Kernel::Scalar), "{:?}", kernel);
+            for simd in Simd::all() {
+                prop_assert_eq!(of(simd), of(Simd::Scalar), "{:?}", simd);
             }
         }
 
@@ -151,7 +151,7 @@ mod tests {
         fn scores_are_products_rounded_down(sum in -(1i32 << 30)..1 << 30, unit in 1e-12f64..1e-4) {
             let unit_scale = Scale::new((unit * 2f64.powi(60)) as u64, -60);
             let mut got = [[sum; 8]];
-            let max = scores(Kernel::Scalar, &mut got, ScoreScale::new(unit_scale));
+            let max = scores(Simd::Scalar, &mut got, ScoreScale::new(unit_scale));
             let exact = f64::from(sum) * unit * 256.0;
             let limited = exact.clamp(-(2f64.powi(29)), 2f64.powi(29));
             prop_assert!((f64::from(got[0][0]) - limited).abs() <= 1.0 + exact.abs() * 2f64.powi(-15), "{got:?} {exact}");

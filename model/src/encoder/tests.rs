@@ -3,9 +3,9 @@ use crate::tokenizer::BOS;
 use proptest::prelude::*;
 
 /// The project's own tokenizer: 512 pieces with byte fallback.
-fn bedtime() -> Tokenizer {
+fn bedtime() -> Tokenizer<'static> {
     let file = include_bytes!("../../bedtime260K/bedtime260K.tok.bin");
-    Tokenizer::parse(file.to_vec(), 512).unwrap()
+    Tokenizer::parse(file, 512).unwrap()
 }
 
 /// llama2.c's `encode`, written from its description with floats and a search through all pieces:
@@ -95,7 +95,7 @@ fn known_encodings() {
 #[test]
 fn a_vocabulary_without_byte_pieces_says_which_byte_it_lacks() {
     let file = crate::tokenizer::tests::file_of(&[b"<unk>", b"<s>", b"</s>", b" ", b"a"]);
-    let tokenizer = Tokenizer::parse(file, 5).unwrap();
+    let tokenizer = Tokenizer::parse(&file, 5).unwrap();
     let encoder = Encoder::new(&tokenizer).unwrap();
     assert_eq!(encoder.encode("aa"), Ok(vec![3, 4, 4]));
     assert_eq!(encoder.encode("ab"), Err(EncodeError::NoPiece { byte: b'b' }));

@@ -4,5 +4,5 @@ pub mod fp32;
 pub mod pack;
 pub mod quantize;
 pub mod score;
-pub mod sector;
+pub mod sectorllm;
 pub mod synth;

@@ -1,13 +1,14 @@
 //! The packer: reads a checkpoint tensor by tensor, quantizes, and writes the packed model in the
 //! order in which the machine will read it.
 use super::checkpoint::{Checkpoint, CheckpointError, Weight};
-use super::quantize::{fraction_bits_after_norm, quantize_gain, quantize_matrix};
-use super::sector::sector_bytes;
+use super::quantize::{QuantizedMatrix, fraction_bits_after_norm, quantize_matrix, quantize_norm_weight};
+use super::sectorllm::sectorllm_bytes;
 use crate::crc32::Crc32;
-use crate::matrix::Matrix;
-use crate::norm::{Gain, RESIDUAL_BITS};
-use crate::packed::{Entry, Kind, PackedHeader, TENSOR_ALIGN, layout};
+use crate::engine::EngineKind;
+use crate::norm::RESIDUAL_BITS;
+use crate::packed::{Entry, Kind, Packed, PackedHeader, TENSOR_ALIGN, layout};
 use crate::rope::ROPE_BITS;
+use crate::shape::Shape;
 use crate::tables::{EXP2_ENTRIES, EXP2_POINT_BITS, SIGMOID_ENTRIES, SIGMOID_POINT_BITS, TABLE_BITS};
 use crate::tokenizer::{Tokenizer, TokenizerError};
 use std::fmt;
@@ -27,6 +28,11 @@ pub enum PackError {
     Write(io::Error),
     /// The packed model would be longer than 4 GB.
     TooLarge,
+    /// The 1356-byte mode runs one shape only.
+    NotForSectorllm {
+        /// The model's shape.
+        shape: Shape,
+    },
 }
 
 impl fmt::Display for PackError {
@@ -35,6 +41,11 @@ impl fmt::Display for PackError {
             Self::Checkpoint(error) => write!(f, "{error}"),
             Self::Tokenizer(error) => write!(f, "{error}"),
             Self::Write(error) => write!(f, "the packed model cannot be written: {error}"),
+            Self::NotForSectorllm { shape } => write!(
+                f,
+                "the 1356-byte mode runs models of the shape of stories260K only, this one is {shape}; \
+                 use the engine int8"
+            ),
             Self::TooLarge => {
                 f.write_str("the packed model would be larger than 4 GB, the most that can be run")
             }
@@ -50,9 +61,10 @@ impl From<CheckpointError> for PackError {
     }
 }
 
-/// Packs a checkpoint and its tokenizer (llama2.c's file) into `out`, from where it stands on.
+/// Packs a checkpoint and its tokenizer (llama2.c's file) for an engine into `out`, from where it stands on.
 /// `progress` is told how many bytes of how many have been written. Returns the header.
 pub fn pack<R: Read + Seek, W: Write + Seek>(
+    engine: EngineKind,
     checkpoint: &mut Checkpoint<R>,
     tokenizer: &[u8],
     name: &str,
@@ -60,10 +72,14 @@ pub fn pack<R: Read + Seek, W: Write + Seek>(
     mut progress: impl FnMut(u64, u64),
 ) -> Result<PackedHeader, PackError> {
     let shape = checkpoint.shape;
-    Tokenizer::parse(tokenizer.to_vec(), shape.vocab_size).map_err(PackError::Tokenizer)?;
+    Tokenizer::parse(tokenizer, shape.vocab_size).map_err(PackError::Tokenizer)?;
+    if engine == EngineKind::Sectorllm && shape != Shape::STORIES260K {
+        return Err(PackError::NotForSectorllm { shape });
+    }
     let tokenizer_bytes = u32::try_from(tokenizer.len()).map_err(|_| PackError::TooLarge)?;
-    let entries = layout(&shape, tokenizer_bytes, PackedHeader::bytes_for).ok_or(PackError::TooLarge)?;
-    let mut header = PackedHeader { shape, name: name.to_owned(), payload_crc: 0, entries };
+    let entries =
+        layout(engine, &shape, tokenizer_bytes, PackedHeader::bytes_for).ok_or(PackError::TooLarge)?;
+    let mut header = PackedHeader { engine, shape, name: name.to_owned(), payload_crc: 0, entries };
     let total = header.packed_bytes();
     let start = out.stream_position().map_err(PackError::Write)?;
     // The header holds a CRC of all that follows: its place is kept, it is written last.
@@ -84,6 +100,21 @@ pub fn pack<R: Read + Seek, W: Write + Seek>(
     Ok(header)
 }
 
+/// Packs a checkpoint for an engine of this program.
+///
+/// # Errors
+/// As [`pack`].
+pub fn pack_in_memory<R: Read + Seek>(
+    engine: EngineKind,
+    checkpoint: &mut Checkpoint<R>,
+    tokenizer: &[u8],
+    name: &str,
+) -> Result<Packed, PackError> {
+    let mut out = io::Cursor::new(Vec::new());
+    pack(engine, checkpoint, tokenizer, name, &mut out, |_, _| {})?;
+    Ok(Packed::read(&mut &out.into_inner()[..]).expect("what was just packed can be read"))
+}
+
 /// The bytes of one tensor; fills in what its entry says about its numbers.
 fn tensor<R: Read + Seek>(
     checkpoint: &mut Checkpoint<R>,
@@ -99,10 +130,10 @@ fn tensor<R: Read + Seek>(
         Kind::Exp2 => return Ok(bytes_of(&exp2_table())),
         Kind::Sigmoid => return Ok(bytes_of(&sigmoid_table())),
         Kind::Rope => return Ok(bytes_of(&rope_table(shape.seq_len, shape.head_size()))),
-        Kind::RmsAtt => return Ok(gain(entry, &read(Weight::RmsAtt)?)),
-        Kind::RmsFfn => return Ok(gain(entry, &read(Weight::RmsFfn)?)),
-        Kind::RmsFinal => return Ok(gain(entry, &read(Weight::RmsFinal)?)),
-        Kind::Sector => return Ok(sector_bytes(checkpoint)?),
+        Kind::RmsAtt => return Ok(norm_weight(entry, &read(Weight::RmsAtt)?)),
+        Kind::RmsFfn => return Ok(norm_weight(entry, &read(Weight::RmsFfn)?)),
+        Kind::RmsFinal => return Ok(norm_weight(entry, &read(Weight::RmsFinal)?)),
+        Kind::Sectorllm => return Ok(sectorllm_bytes(checkpoint)?),
         Kind::Embedding => quantize_matrix(&[&read(Weight::TokenEmbedding)?], dim, RESIDUAL_BITS),
         Kind::Wqkv => {
             let (wq, wk, wv) = (read(Weight::Wq)?, read(Weight::Wk)?, read(Weight::Wv)?);
@@ -126,13 +157,13 @@ fn tensor<R: Read + Seek>(
     Ok(matrix_bytes(&matrix))
 }
 
-fn matrix_bytes(matrix: &Matrix) -> Vec<u8> {
+fn matrix_bytes(matrix: &QuantizedMatrix) -> Vec<u8> {
     let scales: &[u8] = bytemuck::cast_slice(&matrix.scales);
     [scales, bytemuck::cast_slice(&matrix.tiles)].concat()
 }
 
-fn gain(entry: &mut Entry, weights: &[f32]) -> Vec<u8> {
-    let Gain { values, exponent } = quantize_gain(weights);
+fn norm_weight(entry: &mut Entry, weights: &[f32]) -> Vec<u8> {
+    let (values, exponent) = quantize_norm_weight(weights);
     entry.exponent = exponent;
     bytes_of(&values)
 }

@@ -1,13 +1,12 @@
 //! From fp32 weights to the integers of the packed model.
 use crate::matrix::{Matrix, TILE_COLS, TILE_ROWS, Tile, WEIGHT_ZERO};
-use crate::norm::Gain;
-use crate::scaled::SCALE_BITS;
+use crate::requantize::SCALE_BITS;
 use rayon::prelude::*;
 
 /// Largest magnitude of a weight's integer.
 const WEIGHT_MAX: f64 = 127.0;
-/// Gains are integers up to 2^GAIN_BITS.
-const GAIN_BITS: i32 = 30;
+/// Weights of norms are integers up to 2^NORM_WEIGHT_BITS.
+const NORM_WEIGHT_BITS: i32 = 30;
 /// Outputs of a matrix stay below 2^OUTPUT_BITS.
 const OUTPUT_BITS: i32 = 22;
 
@@ -23,9 +22,31 @@ fn exponent_for(value: f64, bits: i32) -> i32 {
     exponent
 }
 
+/// A matrix whose numbers are its own, as [`Matrix`] has them.
+pub struct QuantizedMatrix {
+    rows: usize,
+    cols: usize,
+    /// As [`Matrix::exponent`].
+    pub exponent: i32,
+    /// As [`Matrix::fraction_bits`].
+    pub fraction_bits: i32,
+    /// A scale for each row.
+    pub scales: Vec<u32>,
+    /// The tiles, block by block.
+    pub tiles: Vec<Tile>,
+}
+
+impl QuantizedMatrix {
+    /// The matrix as an engine reads it.
+    pub fn view(&self) -> Matrix<'_> {
+        let Self { rows, cols, exponent, fraction_bits, ref scales, ref tiles } = *self;
+        Matrix { rows, cols, exponent, fraction_bits, scales, tiles }
+    }
+}
+
 /// Quantizes a matrix made of `parts` one below the other, each (rows, cols), with a scale for each
 /// row. Outputs of the matrix will have `fraction_bits`.
-pub fn quantize_matrix(parts: &[&[f32]], cols: usize, fraction_bits: i32) -> Matrix {
+pub fn quantize_matrix(parts: &[&[f32]], cols: usize, fraction_bits: i32) -> QuantizedMatrix {
     let rows: Vec<&[f32]> = parts.iter().flat_map(|part| part.chunks_exact(cols)).collect();
     let exact: Vec<f64> = rows.par_iter().map(|row| absmax(row) / WEIGHT_MAX).collect();
     let largest = exact.iter().fold(0.0, |a: f64, &b| a.max(b));
@@ -52,7 +73,7 @@ pub fn quantize_matrix(parts: &[&[f32]], cols: usize, fraction_bits: i32) -> Mat
             }
         }
     });
-    Matrix { rows: rows.len(), cols, exponent, fraction_bits, scales, tiles }
+    QuantizedMatrix { rows: rows.len(), cols, exponent, fraction_bits, scales, tiles }
 }
 
 /// A weight's byte: the nearest i8, plus 128.
@@ -61,11 +82,11 @@ fn quantize_weight(weight: f32, scale: f64) -> u8 {
     (weight as i32 + WEIGHT_ZERO) as u8
 }
 
-/// Quantizes the gains of a norm.
-pub fn quantize_gain(gain: &[f32]) -> Gain {
-    let exponent = exponent_for(absmax(gain), GAIN_BITS);
+/// Quantizes the weight of a norm: its integers, and the exponent of two that a 1 means.
+pub fn quantize_norm_weight(weight: &[f32]) -> (Vec<i32>, i32) {
+    let exponent = exponent_for(absmax(weight), NORM_WEIGHT_BITS);
     let unit = 2f64.powi(exponent);
-    Gain { values: gain.iter().map(|&g| (f64::from(g) / unit).round() as i32).collect(), exponent }
+    (weight.iter().map(|&w| (f64::from(w) / unit).round() as i32).collect(), exponent)
 }
 
 /// The fraction bits for the output of a matrix whose input is the output of an RMSNorm with these

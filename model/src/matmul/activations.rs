@@ -1,8 +1,8 @@
 //! The input of a matrix: integers of at most 16 bits, as a kernel wants them.
-use super::Kernel;
 use crate::allocation::Allocator;
 use crate::fixed::{Scale, absmax};
 use crate::matrix::{TILE_COLS, WEIGHT_ZERO};
+use crate::simd::Simd;
 use alloc::vec::Vec;
 
 /// The largest magnitude of x: 16 bits with the sign.
@@ -31,6 +31,16 @@ pub(crate) struct Four(pub(super) [i32; 8]);
 unsafe impl bytemuck::Zeroable for Four {}
 
 impl Four {
+    /// Four inputs as `simd` wants them.
+    #[inline(always)] // a call for each four would cost more than the work
+    fn new(simd: Simd, x: [i32; TILE_COLS]) -> Self {
+        match simd {
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Simd::Sse41(_) => Self::coefficients(x),
+            _ => Self::pairs(x),
+        }
+    }
+
     /// For 16-bit products: `[x0, x2]` as the halves of a number, four times, then `[x1, x3]`.
     #[inline(always)]
     pub(super) fn pairs([x0, x1, x2, x3]: [i32; TILE_COLS]) -> Self {
@@ -57,7 +67,7 @@ impl Four {
 pub struct Activations {
     pub(super) fours: Vec<Four>,
     /// The kernel that `fours` is for.
-    pub(super) kernel: Kernel,
+    pub(super) simd: Simd,
     /// What totals start at: `-128 Σ x`.
     pub(super) start: i32,
     /// 1 means `2^exponent`.
@@ -66,9 +76,9 @@ pub struct Activations {
 
 impl Activations {
     /// Room for vectors of up to `cols` values, for products by `kernel`.
-    pub(crate) fn new(allocator: &mut Allocator, cols: usize, kernel: Kernel) -> Self {
+    pub(crate) fn new(allocator: &mut Allocator, cols: usize, simd: Simd) -> Self {
         let fours = allocator.zeroed(cols.div_ceil(TILE_COLS));
-        Self { fours, kernel, start: 0, exponent: 0 }
+        Self { fours, simd, start: 0, exponent: 0 }
     }
 
     /// Takes over `values · unit`, rounded to at most 16 bits.
@@ -76,12 +86,12 @@ impl Activations {
     #[inline(never)] // into a caller that is optimized for size
     pub fn quantize(&mut self, values: &[i32], unit: Scale) {
         let (to_few_bits, exponent) = ToFewBits::new(absmax(values), unit, activation_limit(values.len()));
-        let (kernel, mut sum) = (self.kernel, 0);
+        let (simd, mut sum) = (self.simd, 0);
         let mut four = |x: &[i32; TILE_COLS]| {
             let [x0, x1, x2, x3] = *x;
             let x = [to_few_bits.of(x0), to_few_bits.of(x1), to_few_bits.of(x2), to_few_bits.of(x3)];
             sum += x[0] + x[1] + x[2] + x[3];
-            kernel.prepare(x)
+            Four::new(simd, x)
         };
         let (fours, rest) = values.as_chunks::<TILE_COLS>();
         let mut last = [[0; TILE_COLS]];

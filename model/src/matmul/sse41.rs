@@ -25,7 +25,7 @@ const _: () = assert!(size_of::<Four>() == 32 && TILE_BYTES == 64, "the offsets 
 /// Adds the products of 16 rows, as [`super::scalar::add_block`], with [`Four::coefficients`].
 #[target_feature(enable = "sse4.1")]
 #[inline(never)]
-#[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot"))] // kernel/link.ld
+#[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot"))] // kernel/pc/program.ld
 pub fn add_block(tiles: &[Tile], x: &[Four], totals: &mut Rows) {
     let count = tiles.len().min(x.len());
     if count == 0 {

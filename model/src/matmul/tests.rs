@@ -17,10 +17,10 @@ proptest! {
     fn product_is_near_the_real_one((rows, x) in random_case()) {
         let weights: Vec<f32> = rows.concat();
         let matrix = quantize_matrix(&[&weights], x.len(), 16);
-        let mut input = Activations::new(&mut Allocator::default(), x.len(), Kernel::Scalar);
+        let mut input = Activations::new(&mut Allocator::default(), x.len(), Simd::Scalar);
         input.quantize(&x, Scale::new(1, -16));
         let mut y = vec![0; rows.len()];
-        matmul(Processors::one(Kernel::Scalar), &matrix, &input, &mut y);
+        matmul(Processors::one(Simd::Scalar), &matrix.view(), &input, &mut y);
         for (row, &y) in rows.iter().zip(&y) {
             let exact: f64 = row.iter().zip(&x).map(|(&w, &x)| f64::from(w) * f64::from(x) / 65536.0).sum();
             // Half a step of each weight (1/254) and of each input (15.3 / 4094), added at random.
@@ -36,16 +36,16 @@ proptest! {
         for (i, tile) in matrix.tiles.iter_mut().enumerate() {
             tile.0[i % 64] = byte; // also weights that the packer would not write
         }
-        let results = Kernel::all().into_iter().map(|kernel| {
-            let mut input = Activations::new(&mut Allocator::default(), x.len(), kernel);
+        let results = Simd::all().into_iter().map(|simd| {
+            let mut input = Activations::new(&mut Allocator::default(), x.len(), simd);
             input.quantize(&x, Scale::new(1, -16));
             let mut y = vec![0; rows.len()];
-            matmul(Processors::one(kernel), &matrix, &input, &mut y);
+            matmul(Processors::one(simd), &matrix.view(), &input, &mut y);
             y
         });
         let results: Vec<_> = results.collect();
-        for (kernel, y) in Kernel::all().iter().zip(&results) {
-            prop_assert_eq!(y, &results[0], "{:?}", kernel);
+        for (simd, y) in Simd::all().iter().zip(&results) {
+            prop_assert_eq!(y, &results[0], "{:?}", simd);
         }
     }
 }
@@ -57,13 +57,13 @@ fn the_largest_sums_do_not_overflow() {
             let tiles = vec![Tile([byte; 64]); cols / TILE_COLS];
             for sign in [-1, 1] {
                 let exact = weight * i64::from(sign * activation_limit(cols)) * cols as i64;
-                for kernel in Kernel::all() {
-                    let mut input = Activations::new(&mut Allocator::default(), cols, kernel);
+                for simd in Simd::all() {
+                    let mut input = Activations::new(&mut Allocator::default(), cols, simd);
                     // A step of a power of two, at which the largest is the limit.
                     input.quantize(&vec![activation_limit(cols) * sign; cols], Scale::new(1, 0));
                     let mut totals = [input.start; 16];
-                    kernel.add_block(&tiles, &input.fours, &mut totals);
-                    assert_eq!(totals.map(i64::from), [exact; 16], "{kernel:?}");
+                    add_block(simd, &tiles, &input.fours, &mut totals);
+                    assert_eq!(totals.map(i64::from), [exact; 16], "{simd:?}");
                 }
             }
         }

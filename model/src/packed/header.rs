@@ -1,10 +1,12 @@
 //! The header: magic, CRCs, shape, name, tensor directory.
-use super::layout::{Entry, Kind, TENSOR_ALIGN, layout};
+use super::layout::{Entry, TENSOR_ALIGN, layout};
 use super::{Memory, PackedError};
 use crate::crc32::Crc32;
 use crate::encoder::Encoder;
+use crate::engine::EngineKind;
 use crate::int8::Int8;
 use crate::sampler::Sampler;
+use crate::sectorllm::Sectorllm;
 use crate::shape::Shape;
 use crate::source::Source;
 use alloc::string::String;
@@ -13,7 +15,7 @@ use alloc::vec::Vec;
 /// What a packed model begins with.
 pub const MAGIC: [u8; 8] = *b"unreallm";
 /// The version of the format.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 /// Bytes of the header before the directory.
 pub const HEADER_PREFIX: usize = 128;
 /// Bytes for the model's name.
@@ -25,11 +27,15 @@ const CRC_FROM: usize = 20;
 /// No header is larger: 4,096 layers of 6 tensors take 786 KB.
 const MAX_HEADER: usize = 1 << 20;
 /// Flag: the classifier is also the embedding.
-const FLAG_SHARED: u32 = 1;
+const FLAG_SHARED: u32 = 1 << 0;
+/// Flag: the weights are those of the 1356-byte mode.
+const FLAG_SECTORLLM: u32 = 1 << 1;
 
 /// Everything about a packed model but its tensors.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PackedHeader {
+    /// The engine that its weights are for.
+    pub engine: EngineKind,
     /// The model's shape.
     pub shape: Shape,
     /// The model's name.
@@ -48,22 +54,23 @@ impl PackedHeader {
 
     /// Length of the packed model in bytes, header included.
     pub fn packed_bytes(&self) -> u64 {
-        let payload: u64 = self.entries.iter().map(Entry::padded_bytes).sum();
-        u64::from(Self::bytes_for(self.entries.len())) + payload
+        u64::from(Self::bytes_for(self.entries.len())) + self.payload_bytes()
+    }
+
+    /// Bytes of all tensors, with what fills up to the next.
+    pub fn payload_bytes(&self) -> u64 {
+        self.entries.iter().map(Entry::padded_bytes).sum()
     }
 
     /// Bytes of memory that the model takes with a context of so many tokens.
     pub fn memory(&self, context: usize) -> Memory {
-        let tensors: u64 = self.entries.iter().map(Entry::bytes).sum();
         let piece_starts = 4 * (self.shape.vocab_size as u64 + 1);
-        let (kv_cache, activations) = Int8::memory(&self.shape, context);
+        let (kv_cache, activations) = match self.engine {
+            EngineKind::Int8 => Int8::memory(&self.shape, context),
+            EngineKind::Sectorllm => Sectorllm::memory(context),
+        };
         let text = Encoder::memory(self.shape.vocab_size) + Sampler::memory(self.shape.vocab_size);
-        Memory { weights: tensors + piece_starts, kv_cache, activations, text }
-    }
-
-    /// Whether the model carries the weights of the 1356-byte mode.
-    pub fn has_sector(&self) -> bool {
-        self.entries.last().is_some_and(|entry| entry.kind == Kind::Sector)
+        Memory { weights: self.payload_bytes() + piece_starts, kv_cache, activations, text }
     }
 
     /// Reads and checks a header; the source is then at the first tensor.
@@ -105,6 +112,10 @@ impl PackedHeader {
             shared_classifier: word(bytes, 60) & FLAG_SHARED != 0,
         };
         shape.check().map_err(PackedError::Shape)?;
+        let engine = match word(bytes, 60) & FLAG_SECTORLLM {
+            0 => EngineKind::Int8,
+            _ => EngineKind::Sectorllm,
+        };
         let name = &bytes[64..64 + NAME_BYTES];
         let end = name.iter().position(|&b| b == 0).unwrap_or(NAME_BYTES);
         let name = core::str::from_utf8(&name[..end]).map_err(|_| PackedError::Name)?;
@@ -116,7 +127,7 @@ impl PackedHeader {
             return Err(PackedError::Directory { entry: count });
         }
         let line = |i: usize| &bytes[HEADER_PREFIX + i * ENTRY_BYTES..][..ENTRY_BYTES];
-        let mut entries = layout(&shape, word(line(0), 8), Self::bytes_for)
+        let mut entries = layout(engine, &shape, word(line(0), 8), Self::bytes_for)
             .filter(|entries| entries.len() == count)
             .ok_or(PackedError::Directory { entry: count })?;
         for (i, entry) in entries.iter_mut().enumerate() {
@@ -129,7 +140,7 @@ impl PackedHeader {
                 return Err(PackedError::Directory { entry: i });
             }
         }
-        let header = Self { shape, name: name.into(), payload_crc: word(bytes, 20), entries };
+        let header = Self { engine, shape, name: name.into(), payload_crc: word(bytes, 20), entries };
         if header.packed_bytes() != bytes.len() as u64 + u64::from(word(bytes, 24)) {
             return Err(PackedError::Directory { entry: count });
         }
@@ -148,6 +159,8 @@ impl PackedHeader {
         bytes.extend(((self.packed_bytes() - u64::from(size)) as u32).to_le_bytes());
         bytes.extend((self.entries.len() as u32).to_le_bytes());
         let shape = &self.shape;
+        let shared = if shape.shared_classifier { FLAG_SHARED } else { 0 };
+        let engine = if self.engine == EngineKind::Sectorllm { FLAG_SECTORLLM } else { 0 };
         let sizes = [
             shape.dim,
             shape.hidden_dim,
@@ -156,7 +169,7 @@ impl PackedHeader {
             shape.n_kv_heads,
             shape.vocab_size,
             shape.seq_len,
-            if shape.shared_classifier { FLAG_SHARED as usize } else { 0 },
+            (shared | engine) as usize,
         ];
         bytes.extend(sizes.iter().flat_map(|&size| (size as u32).to_le_bytes()));
         bytes.extend(super::fit_name(&self.name).bytes());

@@ -1,6 +1,7 @@
 //! Which tensors a packed model has, and in which order: the order in which they are read.
+use crate::engine::EngineKind;
 use crate::matrix::{Matrix, TILE_BYTES, TILE_ROWS};
-use crate::sector::SectorWeights;
+use crate::sectorllm::SectorllmWeights;
 use crate::shape::Shape;
 use crate::tables::{EXP2_ENTRIES, SIGMOID_ENTRIES};
 use alloc::vec::Vec;
@@ -39,7 +40,7 @@ pub enum Kind {
     /// The classifier (vocab_size, dim); also the embedding, where they are one.
     Classifier = 12,
     /// The weights of the 1356-byte mode; `cols` is their size in bytes.
-    Sector = 13,
+    Sectorllm = 13,
 }
 
 impl Kind {
@@ -59,7 +60,7 @@ impl Kind {
             Self::W2 => "w2",
             Self::RmsFinal => "rms_final",
             Self::Classifier => "classifier",
-            Self::Sector => "weights of the 1356-byte mode",
+            Self::Sectorllm => "weights of the 1356-byte mode",
         }
     }
 
@@ -97,7 +98,7 @@ impl Entry {
             return 4 * scales as u64 + TILE_BYTES as u64 * tiles;
         }
         match self.kind {
-            Kind::Tokenizer | Kind::Sector => cols as u64,
+            Kind::Tokenizer | Kind::Sectorllm => cols as u64,
             _ => 4 * rows as u64 * cols as u64,
         }
     }
@@ -109,9 +110,10 @@ impl Entry {
 }
 
 /// The directory of a model of this shape: exponents and fraction bits are 0, the packer fills
-/// them in. `header_bytes` is a function of the number of entries. Models of the shape of
-/// stories260K carry the weights of the 1356-byte mode, too. `None` if a packed model cannot be that large: 4 GB.
+/// them in. `header_bytes` is a function of the number of entries. `None` if the engine does not run this
+/// shape, or a packed model cannot be that large: 4 GB.
 pub fn layout(
+    engine: EngineKind,
     shape: &Shape,
     tokenizer_bytes: u32,
     header_bytes: impl Fn(usize) -> u32,
@@ -132,22 +134,27 @@ pub fn layout(
     tensor(Kind::Tokenizer, 0, 1, tokenizer_bytes as usize);
     tensor(Kind::Exp2, 0, 1, EXP2_ENTRIES);
     tensor(Kind::Sigmoid, 0, 1, SIGMOID_ENTRIES);
-    tensor(Kind::Rope, 0, seq_len, shape.head_size());
-    if !shape.shared_classifier {
-        tensor(Kind::Embedding, 0, vocab_size, dim);
-    }
-    for layer in 0..shape.n_layers {
-        tensor(Kind::RmsAtt, layer, 1, dim);
-        tensor(Kind::Wqkv, layer, shape.qkv_dim(), dim);
-        tensor(Kind::Wo, layer, dim, dim);
-        tensor(Kind::RmsFfn, layer, 1, dim);
-        tensor(Kind::W13, layer, 2 * hidden_dim, dim);
-        tensor(Kind::W2, layer, dim, hidden_dim);
-    }
-    tensor(Kind::RmsFinal, 0, 1, dim);
-    tensor(Kind::Classifier, 0, vocab_size, dim);
-    if *shape == Shape::STORIES260K {
-        tensor(Kind::Sector, 0, 1, SectorWeights::packed_bytes());
+    match engine {
+        EngineKind::Int8 => {
+            tensor(Kind::Rope, 0, seq_len, shape.head_size());
+            if !shape.shared_classifier {
+                tensor(Kind::Embedding, 0, vocab_size, dim);
+            }
+            for layer in 0..shape.n_layers {
+                tensor(Kind::RmsAtt, layer, 1, dim);
+                tensor(Kind::Wqkv, layer, shape.qkv_dim(), dim);
+                tensor(Kind::Wo, layer, dim, dim);
+                tensor(Kind::RmsFfn, layer, 1, dim);
+                tensor(Kind::W13, layer, 2 * hidden_dim, dim);
+                tensor(Kind::W2, layer, dim, hidden_dim);
+            }
+            tensor(Kind::RmsFinal, 0, 1, dim);
+            tensor(Kind::Classifier, 0, vocab_size, dim);
+        }
+        EngineKind::Sectorllm if *shape == Shape::STORIES260K => {
+            tensor(Kind::Sectorllm, 0, 1, SectorllmWeights::PACKED_BYTES);
+        }
+        EngineKind::Sectorllm => return None,
     }
     let mut offset = u64::from(header_bytes(tensors.len()));
     for tensor in &mut tensors {

@@ -1,241 +1,270 @@
-//! The model in memory, and the loader that puts it there: one allocation a tensor.
+//! The model in memory: its tensors in one piece, as the disk holds them, and the views of it that an
+//! engine reads.
 use super::layout::{Entry, Kind, TENSOR_ALIGN};
 use super::{PackedError, PackedHeader};
 use crate::allocation::zeroed;
 use crate::crc32::Crc32;
-use crate::matrix::{Matrix, TILE_ROWS};
-use crate::norm::Gain;
-use crate::rope::Rope;
-use crate::scaled::SCALE_BITS;
-use crate::sector::SectorWeights;
+use crate::engine::EngineKind;
+use crate::matrix::{Matrix, TILE_BYTES, TILE_ROWS, Tile};
+use crate::norm::NormWeight;
+use crate::requantize::SCALE_BITS;
+use crate::rope::{ROPE_BITS, Rope};
+use crate::sectorllm::SectorllmWeights;
 use crate::shape::Shape;
 use crate::source::Source;
-use crate::tables::Tables;
-use crate::tokenizer::Tokenizer;
-use alloc::string::String;
+use crate::tables::{TABLE_BITS, Tables};
+use crate::tokenizer::{Tokenizer, TokenizerError};
 use alloc::vec::Vec;
 use bytemuck::Pod;
 
-/// A model, ready to run.
-pub struct Model {
+/// A packed model in memory.
+pub struct Packed {
+    /// What it says of itself.
+    pub header: PackedHeader,
+    /// All tensors, as the disk holds them. 64 bytes an item: so every tensor lies where its type may lie.
+    payload: Vec<Tile>,
+}
+
+const _: () = assert!(TENSOR_ALIGN == TILE_BYTES as u64);
+
+/// Bytes that are read and checked at once, while they are in a cache.
+const PIECE: usize = 1 << 16;
+
+impl Packed {
+    /// Reads header and tensors.
+    ///
+    /// # Errors
+    /// As [`PackedHeader::read`] and [`Packed::read_payload`].
+    pub fn read<S: Source>(source: &mut S) -> Result<Self, PackedError<S::Error>> {
+        let header = PackedHeader::read(source)?;
+        Self::read_payload(header, source)
+    }
+
+    /// Reads the tensors and checks their CRC; the source stands where [`PackedHeader::read`] left it.
+    ///
+    /// # Errors
+    /// What the source says; no memory; a CRC that is not the header's.
+    pub fn read_payload<S: Source>(
+        header: PackedHeader,
+        source: &mut S,
+    ) -> Result<Self, PackedError<S::Error>> {
+        let bytes = header.payload_bytes();
+        // A length that 32 bits do not hold is refused as memory that is not there.
+        let length = usize::try_from(bytes / TENSOR_ALIGN).unwrap_or(usize::MAX);
+        let mut payload = zeroed(length).map_err(|_| PackedError::OutOfMemory { bytes })?;
+        let mut crc = Crc32::new();
+        for piece in bytemuck::cast_slice_mut(&mut payload).chunks_mut(PIECE) {
+            source.read(piece).map_err(PackedError::Read)?;
+            crc.update(piece);
+        }
+        let (expected, found) = (header.payload_crc, crc.finish());
+        if expected != found {
+            return Err(PackedError::Crc { part: "data", expected, found });
+        }
+        Ok(Self { header, payload })
+    }
+
+    /// The packed model as a disk holds it.
+    #[cfg(feature = "std")]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        [&self.header.to_bytes(), bytemuck::cast_slice(&self.payload)].concat()
+    }
+
+    /// Where the tensors begin in memory.
+    pub fn address(&self) -> usize {
+        self.payload.as_ptr().addr()
+    }
+
+    /// What every engine's model has.
+    ///
+    /// # Errors
+    /// A tokenizer that is damaged or of another model.
+    pub fn text(&self) -> Result<Text<'_>, TokenizerError> {
+        let mut tensors = Tensors::of(self);
+        let tokenizer = Tokenizer::parse(tensors.next(Kind::Tokenizer), self.header.shape.vocab_size)?;
+        Ok(Text { name: &self.header.name, shape: self.header.shape, tokenizer, tables: tensors.tables() })
+    }
+
+    /// The weights for the int8 engine; `None` where the model was packed for another.
+    pub fn model(&self) -> Option<Model<'_>> {
+        if self.header.engine != EngineKind::Int8 {
+            return None;
+        }
+        let shape = self.header.shape;
+        let mut tensors = Tensors::of(self);
+        let _: &[u8] = tensors.next(Kind::Tokenizer);
+        let tables = tensors.tables();
+        let rope = Rope { table: tensors.next(Kind::Rope), pairs: shape.head_size() / 2 };
+        let embedding = (!shape.shared_classifier).then(|| tensors.matrix(Kind::Embedding));
+        let layers = (0..shape.n_layers).map(|_| tensors.layer()).collect();
+        let rms_final = tensors.norm_weight(Kind::RmsFinal);
+        let classifier = tensors.matrix(Kind::Classifier);
+        Some(Model { shape, tables, rope, embedding, layers, rms_final, classifier })
+    }
+
+    /// The weights of the 1356-byte mode; `None` where the model was packed for another engine.
+    pub fn sectorllm(&self) -> Option<SectorllmWeights<'_>> {
+        if self.header.engine != EngineKind::Sectorllm {
+            return None;
+        }
+        let mut tensors = Tensors::of(self);
+        let _: &[u8] = tensors.next(Kind::Tokenizer);
+        tensors.tables();
+        Some(SectorllmWeights::new(tensors.next(Kind::Sectorllm)))
+    }
+
+    /// Whether everything is as the engine's arithmetic expects it, although the CRCs are right.
+    ///
+    /// # Errors
+    /// What is not.
+    pub fn check<E>(&self) -> Result<(), PackedError<E>> {
+        let text = self.text().map_err(PackedError::Tokenizer)?;
+        let above_one = |table: &[u32]| table.iter().any(|&entry| entry > 1 << TABLE_BITS);
+        let bad = match self.model() {
+            _ if above_one(text.tables.exp2) => Some(Kind::Exp2),
+            _ if above_one(text.tables.sigmoid) => Some(Kind::Sigmoid),
+            Some(model) => model.number_out_of_range(),
+            None => None,
+        };
+        bad.map_or(Ok(()), |kind| Err(PackedError::Number(kind)))
+    }
+}
+
+/// What every engine's model has.
+pub struct Text<'m> {
+    /// The model's name.
+    pub name: &'m str,
     /// Its shape.
     pub shape: Shape,
-    /// Its name.
-    pub name: String,
     /// Its tokenizer.
-    pub tokenizer: Tokenizer,
+    pub tokenizer: Tokenizer<'m>,
     /// The tables of 2^-x and of the logistic function.
-    pub tables: Tables,
+    pub tables: Tables<'m>,
+}
+
+/// The weights for the int8 engine.
+pub struct Model<'m> {
+    /// The shape.
+    pub shape: Shape,
+    /// The tables of 2^-x and of the logistic function.
+    pub tables: Tables<'m>,
     /// The RoPE table.
-    pub rope: Rope,
+    pub rope: Rope<'m>,
     /// The embedding, where it is not the classifier.
-    embedding: Option<Matrix>,
+    embedding: Option<Matrix<'m>>,
     /// The layers, first to last.
-    pub layers: Vec<Layer>,
-    /// Gains before the classifier.
-    pub rms_final: Gain,
+    pub layers: Vec<Layer<'m>>,
+    /// The norm before the classifier (dim,).
+    pub rms_final: NormWeight<'m>,
     /// The classifier (vocab_size, dim).
-    pub classifier: Matrix,
-    /// The weights of the 1356-byte mode, where the shape is that of stories260K.
-    pub sector: Option<SectorWeights>,
+    pub classifier: Matrix<'m>,
 }
 
 /// A transformer layer's weights, by llama2.c's names.
-pub struct Layer {
-    /// Gains before attention (dim,).
-    pub rms_att: Gain,
+pub struct Layer<'m> {
+    /// The norm before attention (dim,).
+    pub rms_att: NormWeight<'m>,
     /// wq, wk and wv, one below the other (dim + 2 kv_dim, dim).
-    pub wqkv: Matrix,
+    pub wqkv: Matrix<'m>,
     /// wo (dim, dim).
-    pub wo: Matrix,
-    /// Gains before the feed-forward layer (dim,).
-    pub rms_ffn: Gain,
+    pub wo: Matrix<'m>,
+    /// The norm before the feed-forward layer (dim,).
+    pub rms_ffn: NormWeight<'m>,
     /// w1 and w3, one below the other (2 hidden_dim, dim).
-    pub w13: Matrix,
+    pub w13: Matrix<'m>,
     /// w2 (dim, hidden_dim).
-    pub w2: Matrix,
+    pub w2: Matrix<'m>,
 }
 
-impl Model {
+impl<'m> Model<'m> {
     /// The embedding (vocab_size, dim).
-    pub fn embedding(&self) -> &Matrix {
+    pub fn embedding(&self) -> &Matrix<'m> {
         self.embedding.as_ref().unwrap_or(&self.classifier)
     }
 
-    /// Reads a model's tensors; the source stands where [`PackedHeader::read`] left it.
-    pub fn load<S: Source>(header: &PackedHeader, source: &mut S) -> Result<Self, PackedError<S::Error>> {
-        let shape = header.shape;
-        let entries = header.entries.iter();
-        let mut reader = TensorReader { source, crc: Crc32::new(), entries, error: None };
-        let tokenizer = reader.vector(Kind::Tokenizer);
-        let tables = Tables { exp2: reader.vector(Kind::Exp2), sigmoid: reader.vector(Kind::Sigmoid) };
-        let rope = Rope { turns: reader.vector(Kind::Rope), pairs: shape.head_size() / 2 };
-        let embedding = if shape.shared_classifier { None } else { Some(reader.matrix(Kind::Embedding)) };
-        let layers = (0..shape.n_layers).map(|_| reader.layer()).collect();
-        let rms_final = reader.gain(Kind::RmsFinal);
-        let classifier = reader.matrix(Kind::Classifier);
-        let sector = (shape == Shape::STORIES260K).then(|| reader.sector());
-        reader.finish(header.payload_crc)?;
-        let tokenizer = Tokenizer::parse(tokenizer, shape.vocab_size).map_err(PackedError::Tokenizer)?;
-        let name = header.name.clone();
-        let model =
-            Self { shape, name, tokenizer, tables, rope, embedding, layers, rms_final, classifier, sector };
-        if let Some(kind) = model.number_out_of_range() {
-            return Err(PackedError::Number(kind));
-        }
-        Ok(model)
-    }
-
-    /// A tensor with a number that the engine's arithmetic does not expect. Weights and gains may be
-    /// anything.
+    /// A tensor with a number that the engine's arithmetic does not expect. Weights may be anything.
     fn number_out_of_range(&self) -> Option<Kind> {
-        use crate::{rope::ROPE_BITS, tables::TABLE_BITS};
-        let above_one = |table: &[u32]| table.iter().any(|&entry| entry > 1 << TABLE_BITS);
         let scales = |matrix: &Matrix| matrix.scales.iter().any(|&scale| scale >> SCALE_BITS > 0);
-        let in_layers = |matrix: fn(&Layer) -> &Matrix| self.layers.iter().any(|layer| scales(matrix(layer)));
-        let mut turns = self.rope.turns.as_flattened().iter();
-        [
-            (Kind::Exp2, above_one(&self.tables.exp2)),
-            (Kind::Sigmoid, above_one(&self.tables.sigmoid)),
-            (Kind::Rope, turns.any(|turn| turn.unsigned_abs() > 1 << ROPE_BITS)),
-            (Kind::Embedding, scales(self.embedding())),
-            (Kind::Wqkv, in_layers(|layer| &layer.wqkv)),
-            (Kind::Wo, in_layers(|layer| &layer.wo)),
-            (Kind::W13, in_layers(|layer| &layer.w13)),
-            (Kind::W2, in_layers(|layer| &layer.w2)),
-            (Kind::Classifier, scales(&self.classifier)),
-        ]
-        .into_iter()
-        .find_map(|(kind, bad)| bad.then_some(kind))
+        let mut rope = self.rope.table.as_flattened().iter();
+        if rope.any(|number| number.unsigned_abs() > 1 << ROPE_BITS) {
+            return Some(Kind::Rope);
+        }
+        for layer in &self.layers {
+            for (kind, matrix) in [
+                (Kind::Wqkv, &layer.wqkv),
+                (Kind::Wo, &layer.wo),
+                (Kind::W13, &layer.w13),
+                (Kind::W2, &layer.w2),
+            ] {
+                if scales(matrix) {
+                    return Some(kind);
+                }
+            }
+        }
+        let ends = [(Kind::Embedding, self.embedding()), (Kind::Classifier, &self.classifier)];
+        ends.into_iter().find_map(|(kind, matrix)| scales(matrix).then_some(kind))
     }
 }
 
-/// Reads tensors in the directory's order and adds them to the CRC.
-///
-/// The first error stays: after it all tensors are empty, and [`Self::finish`] returns it. To return
-/// it from each read would double the loader's code, which has to fit a 64 KB segment.
-struct TensorReader<'a, S: Source> {
-    source: &'a mut S,
-    crc: Crc32,
-    entries: core::slice::Iter<'a, Entry>,
-    error: Option<PackedError<S::Error>>,
+/// The tensors one after the other. Their directory was checked against the shape, so kinds and lengths are
+/// what is asked for.
+struct Tensors<'m> {
+    entries: core::slice::Iter<'m, Entry>,
+    /// From the next tensor on.
+    bytes: &'m [u8],
 }
 
-/// The entry that stands for one that is missing.
-const NO_ENTRY: Entry =
-    Entry { kind: Kind::Tokenizer, layer: 0, rows: 0, cols: 0, exponent: 0, fraction_bits: 0, offset: 0 };
-
-impl<S: Source> TensorReader<'_, S> {
-    /// The first error, if there was one; then the CRC is checked.
-    fn finish(self, expected: u32) -> Result<(), PackedError<S::Error>> {
-        match (self.error, self.crc.finish()) {
-            (Some(error), _) => Err(error),
-            (None, found) if found != expected => Err(PackedError::Crc { part: "data", expected, found }),
-            _ => Ok(()),
-        }
+impl<'m> Tensors<'m> {
+    fn of(packed: &'m Packed) -> Self {
+        Self { entries: packed.header.entries.iter(), bytes: bytemuck::cast_slice(&packed.payload) }
     }
 
-    /// The next directory entry, which is of `kind`: the header was checked against the shape.
-    fn entry(&mut self, kind: Kind) -> Entry {
-        match self.entries.next() {
-            Some(entry) if entry.kind == kind => *entry,
-            _ => {
-                self.error.get_or_insert(PackedError::Directory { entry: kind as usize });
-                NO_ENTRY
-            }
-        }
+    /// The next tensor's entry and bytes.
+    #[inline(never)] // from each kind of number
+    fn next_bytes(&mut self, kind: Kind) -> (&'m Entry, &'m [u8]) {
+        let entry =
+            self.entries.next().filter(|entry| entry.kind == kind).expect("the directory is the shape's");
+        let (tensor, rest) = self.bytes.split_at(entry.padded_bytes() as usize);
+        self.bytes = rest;
+        (entry, &tensor[..entry.bytes() as usize])
     }
 
-    /// Fills `out` with the next bytes.
-    #[inline(never)]
-    fn fill(&mut self, out: &mut [u8]) {
-        if self.error.is_none() {
-            match self.source.read(out) {
-                Ok(()) => self.crc.update(out),
-                Err(error) => self.error = Some(PackedError::Read(error)),
-            }
-        }
+    /// The next tensor's numbers.
+    fn next<T: Pod>(&mut self, kind: Kind) -> &'m [T] {
+        bytemuck::cast_slice(self.next_bytes(kind).1)
     }
 
-    /// Reads `bytes` bytes as numbers.
-    fn numbers<T: Pod>(&mut self, kind: Kind, bytes: u64) -> Vec<T> {
-        if self.error.is_some() {
-            return Vec::new();
-        }
-        // A length that 32 bits do not hold is refused as memory that is not there.
-        let count = usize::try_from(bytes).unwrap_or(usize::MAX) / size_of::<T>();
-        let Ok(mut numbers) = zeroed::<T>(count) else {
-            self.error = Some(PackedError::OutOfMemory { kind, bytes });
-            return Vec::new();
-        };
-        self.fill(bytemuck::cast_slice_mut(&mut numbers));
-        numbers
+    fn tables(&mut self) -> Tables<'m> {
+        Tables { exp2: self.next(Kind::Exp2), sigmoid: self.next(Kind::Sigmoid) }
     }
 
-    /// Reads what fills up to the next tensor: less than [`TENSOR_ALIGN`] bytes.
-    fn padding(&mut self, entry: &Entry) {
-        let mut bytes = [0; TENSOR_ALIGN as usize];
-        let count = (entry.padded_bytes() - entry.bytes()) as usize;
-        self.fill(&mut bytes[..count]);
-    }
-
-    fn vector<T: Pod>(&mut self, kind: Kind) -> Vec<T> {
-        let entry = self.entry(kind);
-        let vector = self.numbers(kind, entry.bytes());
-        self.padding(&entry);
-        vector
-    }
-
-    fn layer(&mut self) -> Layer {
+    fn layer(&mut self) -> Layer<'m> {
         Layer {
-            rms_att: self.gain(Kind::RmsAtt),
+            rms_att: self.norm_weight(Kind::RmsAtt),
             wqkv: self.matrix(Kind::Wqkv),
             wo: self.matrix(Kind::Wo),
-            rms_ffn: self.gain(Kind::RmsFfn),
+            rms_ffn: self.norm_weight(Kind::RmsFfn),
             w13: self.matrix(Kind::W13),
             w2: self.matrix(Kind::W2),
         }
     }
 
-    fn sector(&mut self) -> SectorWeights {
-        let kind = Kind::Sector;
-        let entry = self.entry(kind);
-        let [embedding, rms_att, rms_ffn, rms_final, turns, exp, silu, scales] =
-            SectorWeights::WORDS.map(|words| 4 * words as u64);
-        let [wqkv, wo, w13, w2] = SectorWeights::BYTES.map(|bytes| bytes as u64);
-        let weights = SectorWeights {
-            embedding: self.numbers(kind, embedding),
-            rms_att: self.numbers(kind, rms_att),
-            rms_ffn: self.numbers(kind, rms_ffn),
-            rms_final: self.numbers(kind, rms_final),
-            turns: self.numbers(kind, turns),
-            exp: self.numbers(kind, exp),
-            silu: self.numbers(kind, silu),
-            scales: self.numbers(kind, scales),
-            wqkv: self.numbers(kind, wqkv),
-            wo: self.numbers(kind, wo),
-            w13: self.numbers(kind, w13),
-            w2: self.numbers(kind, w2),
-        };
-        self.padding(&entry);
-        weights
+    fn norm_weight(&mut self, kind: Kind) -> NormWeight<'m> {
+        let (entry, bytes) = self.next_bytes(kind);
+        NormWeight { values: bytemuck::cast_slice(bytes), exponent: entry.exponent }
     }
 
-    fn gain(&mut self, kind: Kind) -> Gain {
-        let entry = self.entry(kind);
-        let values = self.numbers(kind, entry.bytes());
-        self.padding(&entry);
-        Gain { values, exponent: entry.exponent }
-    }
-
-    fn matrix(&mut self, kind: Kind) -> Matrix {
-        let entry = self.entry(kind);
+    fn matrix(&mut self, kind: Kind) -> Matrix<'m> {
+        let (entry, bytes) = self.next_bytes(kind);
         let (rows, cols) = (entry.rows as usize, entry.cols as usize);
-        let scale_bytes = 4 * (Matrix::blocks(rows) * TILE_ROWS) as u64;
-        let scales = self.numbers(kind, scale_bytes);
-        let tiles = self.numbers(kind, entry.bytes().saturating_sub(scale_bytes));
-        self.padding(&entry);
-        let (exponent, fraction_bits) = (entry.exponent, entry.fraction_bits);
-        Matrix { rows, cols, exponent, fraction_bits, scales, tiles }
+        let (scales, tiles) = bytes.split_at(size_of::<u32>() * Matrix::blocks(rows) * TILE_ROWS);
+        Matrix {
+            rows,
+            cols,
+            exponent: entry.exponent,
+            fraction_bits: entry.fraction_bits,
+            scales: bytemuck::cast_slice(scales),
+            tiles: bytemuck::cast_slice(tiles),
+        }
     }
 }

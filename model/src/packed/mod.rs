@@ -2,14 +2,15 @@
 //!
 //! docs/format.md has the layout byte by byte. [`layout`] says which tensors there are and in which
 //! order, for packer and loader alike; [`PackedHeader`] is read first and tells all sizes; then
-//! [`Model::load`] reads the tensors and checks their CRC.
+//! [`Packed::read_payload`] reads the tensors in one piece and checks their CRC. What an engine works with
+//! are views of that piece.
 mod header;
 mod layout;
 mod load;
 
 pub use header::{HEADER_PREFIX, MAGIC, NAME_BYTES, PackedHeader, VERSION};
 pub use layout::{Entry, Kind, TENSOR_ALIGN, layout};
-pub use load::{Layer, Model};
+pub use load::{Layer, Model, Packed, Text};
 
 use crate::shape::ShapeError;
 use crate::tokenizer::TokenizerError;
@@ -69,11 +70,9 @@ pub enum PackedError<E> {
     Tokenizer(TokenizerError),
     /// A number that no packer writes, although the CRC is right.
     Number(Kind),
-    /// No memory for a tensor.
+    /// No memory for the tensors.
     OutOfMemory {
-        /// The tensor.
-        kind: Kind,
-        /// Its size in bytes.
+        /// Their size in bytes.
         bytes: u64,
     },
 }
@@ -108,9 +107,7 @@ impl<E: fmt::Display> fmt::Display for PackedError<E> {
                 write!(f, "the packed model's {} holds a number out of range, ", kind.name())?;
                 f.write_str("pack the checkpoint again")
             }
-            Self::OutOfMemory { kind, bytes } => {
-                write!(f, "there is no memory for the {} of {bytes} bytes", kind.name())
-            }
+            Self::OutOfMemory { bytes } => write!(f, "there is no memory for the model's {bytes} bytes"),
         }
     }
 }

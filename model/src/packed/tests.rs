@@ -1,10 +1,10 @@
 use super::*;
-use crate::engine::Engine;
+use crate::engine::{Engine, EngineKind};
 use crate::host::checkpoint::Checkpoint;
-use crate::host::pack::pack;
+use crate::host::pack::{PackError, pack};
 use crate::host::synth::{parse_shape, write_checkpoint};
 use crate::int8::Int8;
-use crate::matmul::Kernel;
+use crate::simd::Simd;
 use crate::source::EndOfSource;
 use proptest::prelude::*;
 use std::io::Cursor;
@@ -15,20 +15,24 @@ fn small() -> Vec<u8> {
 }
 
 fn packed(shape: &str) -> Vec<u8> {
+    packed_for(EngineKind::Int8, shape).unwrap()
+}
+
+fn packed_for(engine: EngineKind, shape: &str) -> Result<Vec<u8>, PackError> {
     let shape = parse_shape(shape).unwrap();
     let mut file = Cursor::new(Vec::new());
     write_checkpoint(&shape, 1, &mut file).unwrap();
     let mut checkpoint = Checkpoint::open(file).unwrap();
     let mut out = Cursor::new(Vec::new());
     let tokenizer = vec![0; 4 + 8 * shape.vocab_size];
-    pack(&mut checkpoint, &tokenizer, "größer", &mut out, |_, _| {}).unwrap();
-    out.into_inner()
+    pack(engine, &mut checkpoint, &tokenizer, "größer", &mut out, |_, _| {})?;
+    Ok(out.into_inner())
 }
 
-fn load(mut bytes: &[u8]) -> Result<(PackedHeader, Model), PackedError<EndOfSource>> {
-    let header = PackedHeader::read(&mut bytes)?;
-    let model = Model::load(&header, &mut bytes)?;
-    Ok((header, model))
+fn load(mut bytes: &[u8]) -> Result<Packed, PackedError<EndOfSource>> {
+    let packed = Packed::read(&mut bytes)?;
+    packed.check()?;
+    Ok(packed)
 }
 
 /// Repairs both CRCs after a change.
@@ -50,20 +54,30 @@ fn with_header_crc(mut bytes: Vec<u8>) -> Vec<u8> {
 #[test]
 fn what_was_packed_is_loaded() {
     let bytes = small();
-    let (header, model) = load(&bytes).unwrap();
+    let packed = load(&bytes).unwrap();
+    let (header, text, model) = (&packed.header, packed.text().unwrap(), packed.model().unwrap());
     assert_eq!(header.to_bytes(), bytes[..header.to_bytes().len()]);
     assert_eq!(header.packed_bytes(), bytes.len() as u64);
-    assert_eq!(model.name, "größer");
+    assert_eq!(text.name, "größer");
     assert_eq!(model.shape, parse_shape("12,20,2,3,1,-30,5").unwrap());
     assert_eq!(model.layers.len(), 2);
-    assert_eq!(model.tokenizer.vocab_size(), 30);
-    assert!(model.sector.is_none());
-    assert!(load(&packed("64,172,5,8,4,512,512")).unwrap().1.sector.is_some());
+    assert_eq!(text.tokenizer.vocab_size(), 30);
+    assert!(packed.sectorllm().is_none());
+}
+
+#[test]
+fn each_engine_has_weights_of_its_own() {
+    let shape = "64,172,5,8,4,512,512";
+    let packed = load(&packed_for(EngineKind::Sectorllm, shape).unwrap()).unwrap();
+    assert!(packed.sectorllm().is_some() && packed.model().is_none());
+    assert_eq!(packed.text().unwrap().tokenizer.vocab_size(), 512);
+    let refusal = packed_for(EngineKind::Sectorllm, "12,20,2,3,1,-30,5").unwrap_err().to_string();
+    assert!(refusal.contains("this one is 12/20/2/3/1/30/5"), "{refusal}");
 }
 
 #[test]
 fn tensors_stand_one_after_the_other_and_aligned() {
-    let (header, _) = load(&small()).unwrap();
+    let header = load(&small()).unwrap().header;
     let mut end = u64::from(PackedHeader::bytes_for(header.entries.len()));
     for entry in &header.entries {
         assert_eq!(u64::from(entry.offset), end);
@@ -108,7 +122,7 @@ fn a_header_that_lies_with_a_good_crc_is_refused() {
     assert!(matches!(with(52, u32::MAX), PackedError::Shape(_)), "vocab_size");
     assert!(matches!(with(64, 0xFFFF_FFFF), PackedError::Name));
     // Each word of each entry but exponent and fraction bits (3 and 4), which the packer chooses.
-    let entries = load(&bytes).unwrap().0.entries.len();
+    let entries = load(&bytes).unwrap().header.entries.len();
     for entry in 0..entries {
         for word in [0, 1, 2, 5, 6, 7] {
             let error = with(HEADER_PREFIX + 32 * entry + 4 * word, 0x7777_7777);
@@ -136,11 +150,11 @@ fn scales_of(entry: &Entry) -> impl Iterator<Item = usize> + use<> {
 
 proptest! {
     /// Whatever weights a packed model holds, it runs: no overflow (tests are built with checks), no
-    /// index out of bounds, the same logits with every kernel.
+    /// index out of bounds, the same logits with all SIMD.
     #[test]
     fn any_weights_run(noise in prop::collection::vec(any::<u8>(), 64), places: Vec<u32>) {
         let mut bytes = small();
-        let (header, _) = load(&bytes).unwrap();
+        let header = load(&bytes).unwrap().header;
         let start = header.entries[4].offset as usize; // after the tables, which have a test below
         for (i, place) in places.iter().enumerate() {
             let at = start + *place as usize % (bytes.len() - start - 4);
@@ -154,10 +168,10 @@ proptest! {
             let noise = [noise[entry] as i8, noise[entry + 1] as i8].map(i32::from);
             bytes[exponents..exponents + 8].copy_from_slice(bytemuck::bytes_of(&noise));
         }
-        let (_, model) = load(&with_good_crcs(bytes)).unwrap();
+        let packed = load(&with_good_crcs(bytes)).unwrap();
         let mut all_logits = Vec::new();
-        for kernel in Kernel::all() {
-            let mut engine = Int8::new(&model, 5, kernel).unwrap();
+        for simd in Simd::all() {
+            let mut engine = Int8::new(packed.model().unwrap(), 5, simd).unwrap();
             let logits = (0..5).flat_map(|pos| engine.forward(29 - pos as u32, pos).unwrap().to_vec());
             all_logits.push(logits.collect::<Vec<_>>());
         }
@@ -180,7 +194,7 @@ proptest! {
 #[test]
 fn numbers_that_no_packer_writes_are_refused() {
     let bytes = small();
-    let (header, _) = load(&bytes).unwrap();
+    let header = load(&bytes).unwrap().header;
     let mut refused = Vec::new();
     for entry in &header.entries {
         let mut changed = bytes.clone();
@@ -196,7 +210,8 @@ fn numbers_that_no_packer_writes_are_refused() {
 
 #[test]
 fn memory_is_the_sum_of_what_is_allocated() {
-    let (header, model) = load(&small()).unwrap();
+    let packed = load(&small()).unwrap();
+    let (header, model) = (&packed.header, packed.model().unwrap());
     let tiles = |matrix: &crate::matrix::Matrix| 64 * matrix.tiles.len() + 4 * matrix.scales.len();
     let matrices: usize = model.layers.iter().flat_map(|l| [&l.wqkv, &l.wo, &l.w13, &l.w2]).map(tiles).sum();
     let memory = header.memory(5);

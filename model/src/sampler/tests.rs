@@ -2,8 +2,8 @@ use super::*;
 use crate::host::pack::{exp2_table, sigmoid_table};
 use proptest::prelude::*;
 
-fn tables() -> Tables {
-    Tables { exp2: exp2_table(), sigmoid: sigmoid_table() }
+fn tables() -> Tables<'static> {
+    Tables { exp2: exp2_table().leak(), sigmoid: sigmoid_table().leak() }
 }
 
 fn q16(x: f64) -> u32 {
@@ -34,7 +34,7 @@ fn tokens_come_as_often_as_their_probabilities_say() {
         let weights: Vec<f64> =
             logits.iter().map(|&l| (f64::from(l) / 65536.0 / temperature).exp()).collect();
         let sum: f64 = weights.iter().sum();
-        let mut sampler = Sampler::new(&tables, q16(temperature), 0, 7);
+        let mut sampler = Sampler::new(tables, q16(temperature), 0, 7);
         let mut counts = [0; 5];
         const DRAWS: u32 = 100_000;
         for _ in 0..DRAWS {
@@ -52,7 +52,7 @@ fn tokens_come_as_often_as_their_probabilities_say() {
 #[test]
 fn no_list_grows_beyond_what_is_planned_for_it() {
     let tables = tables();
-    let Sampler::Random(mut chance) = Sampler::new(&tables, q16(1.0), q16(0.9), 1) else { panic!() };
+    let Sampler::Random(mut chance) = Sampler::new(tables, q16(1.0), q16(0.9), 1) else { panic!() };
     let bytes = |chance: &Chance| {
         let candidates = chance.heap.capacity() + chance.nucleus.capacity();
         size_of::<u32>() * chance.weights.capacity() + size_of::<Candidate>() * candidates
@@ -71,7 +71,7 @@ proptest! {
     ) {
         let tables = tables();
         let logits: Vec<i32> = logits.iter().map(|x| (x * 65536.0) as i32).collect();
-        let Sampler::Random(mut chance) = Sampler::new(&tables, q16(temperature), topp, 1) else {
+        let Sampler::Random(mut chance) = Sampler::new(tables, q16(temperature), topp, 1) else {
             return Err(TestCaseError::fail("temperature is not 0"));
         };
         let sum = chance.weigh(&logits).unwrap();
@@ -90,7 +90,7 @@ proptest! {
         let tables = tables();
         let logits: Vec<i32> = (0..50).map(|i| i * 3000).collect();
         let draw = || {
-            let mut sampler = Sampler::new(&tables, ONE, q16(0.9), seed);
+            let mut sampler = Sampler::new(tables, ONE, q16(0.9), seed);
             (0..20).map(|_| sampler.sample(&logits).unwrap()).collect::<Vec<_>>()
         };
         prop_assert_eq!(draw(), draw());
@@ -106,9 +106,9 @@ proptest! {
 #[test]
 fn extreme_logits_and_temperatures_are_no_trouble() {
     let tables = tables();
-    for temperature in [1, ONE, crate::settings::MAX_TEMPERATURE] {
+    for temperature in [1, ONE, MAX_TEMPERATURE] {
         for topp in [0, 1, ONE / 2, ONE - 1, ONE] {
-            let mut sampler = Sampler::new(&tables, temperature, topp, 0);
+            let mut sampler = Sampler::new(tables, temperature, topp, 0);
             for logits in [&[0][..], &[i32::MIN, i32::MAX], &[i32::MIN; 3], &[5; 1000]] {
                 assert!((sampler.sample(logits).unwrap() as usize) < logits.len());
             }

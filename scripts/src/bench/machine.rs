@@ -1,7 +1,7 @@
 //! A boot of the benchmark in QEMU, and the report from its serial port.
 use std::{io::Write, path::Path, time::Duration};
 
-use model::{measurement::Report, settings::Settings};
+use protocol::{benchmark::Report, settings::Settings};
 
 use super::{BenchError, subject::Subject};
 use crate::{
@@ -57,7 +57,7 @@ pub fn write_image(subject: &Subject, cpus: u32, steps: u32, path: &Path) -> Res
     let settings = Settings { prompt: PROMPT.into(), steps, cpus, exit: true, ..Settings::default() };
     let settings = settings.to_sectors().expect("the prompt above fits the settings");
     image::write(path, Medium::Disk, &embedded::bench_code(), &settings, |file| {
-        file.write_all(&subject.packed)
+        file.write_all(&subject.packed.to_bytes())
     })?;
     Ok(())
 }
@@ -68,7 +68,7 @@ pub fn write_image(subject: &Subject, cpus: u32, steps: u32, path: &Path) -> Res
 /// Where the machine stops with an error, or takes longer than `patience`.
 pub fn boot(subject: &Subject, pc: Pc, path: &Path, patience: Duration) -> Result<Report, BenchError> {
     let Captured { outcome, serial, messages } =
-        pc.qemu(memory_mib(&subject.header)).capture(path, patience)?;
+        pc.qemu(memory_mib(&subject.packed.header)).capture(path, patience)?;
     let [log, messages] = [&serial, &messages].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     let model = subject.name.clone();
     if outcome != Outcome::Told {

@@ -8,8 +8,9 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use model::{
     host::synth::{parse_shape, write_checkpoint},
-    measurement::{Phase, Report},
+    phase::Phase,
 };
+use protocol::benchmark::Report;
 use serde::Serialize;
 use serde_json::json;
 
@@ -170,15 +171,15 @@ fn machine_figures(row: &Row) -> Figures {
     });
     Figures {
         model: subject.name.clone(),
-        parameters: subject.header.shape.parameters(),
+        parameters: subject.packed.header.shape.parameters(),
         cpus: Some(*cpus),
         tokens_per_second: tokens,
         million_parameters_per_second: tokens.median * subject.millions(),
         prompt_tokens_per_second: Some(spread(&|report| report.prompt.rate())),
         load_mb_per_second: Some(spread(&|report| report.load.rate() / 1e6)),
-        floor_mb_per_second: spread(&|report| report.floor.rate() / 1e6),
-        floor_ms: spread(&|report| report.floor.micros as f64 / 1e3).median,
-        percent_of_floor: spread(&|report| report.story.rate() * report.floor.micros as f64 / 1e4),
+        floor_mb_per_second: spread(&|report| report.load_only.rate() / 1e6),
+        floor_ms: spread(&|report| report.load_only.micros as f64 / 1e3).median,
+        percent_of_floor: spread(&|report| report.story.rate() * report.load_only.micros as f64 / 1e4),
         phases_ms: Some(phases.collect()),
     }
 }
@@ -188,15 +189,15 @@ fn hosted_figures(subject: &Subject, runs: &[hosted::Hosted]) -> Figures {
     let tokens = spread(&|run| run.story.rate());
     Figures {
         model: subject.name.clone(),
-        parameters: subject.header.shape.parameters(),
+        parameters: subject.packed.header.shape.parameters(),
         cpus: None,
         tokens_per_second: tokens,
         million_parameters_per_second: tokens.median * subject.millions(),
         prompt_tokens_per_second: None,
         load_mb_per_second: None,
-        floor_mb_per_second: spread(&|run| run.floor.rate() / 1e6),
-        floor_ms: spread(&|run| run.floor.micros as f64 / 1e3).median,
-        percent_of_floor: spread(&|run| run.story.rate() * run.floor.micros as f64 / 1e4),
+        floor_mb_per_second: spread(&|run| run.load_only.rate() / 1e6),
+        floor_ms: spread(&|run| run.load_only.micros as f64 / 1e3).median,
+        percent_of_floor: spread(&|run| run.story.rate() * run.load_only.micros as f64 / 1e4),
         phases_ms: None,
     }
 }

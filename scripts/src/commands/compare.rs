@@ -6,11 +6,12 @@ use super::{CommandError, open_model};
 use crate::{
     cli::CompareArgs,
     compare::{
-        CompareError, Comparison, EngineResult, compare as compare_engines, engine_name, machine, report,
+        CompareError, Comparison, EngineResult, compare as compare_engines, machine, report,
         subject::Subject, text,
     },
     size::Grouped,
 };
+use model::engine::EngineKind;
 
 /// Compares the engines and tells the result.
 pub fn compare(args: &CompareArgs) -> Result<(), CommandError> {
@@ -55,7 +56,8 @@ fn measure(args: &CompareArgs, subject: &Subject) -> Result<Comparison, CompareE
 /// Boots each engine; returns the steps that were the same.
 fn check_machine(subject: &Subject) -> Result<Vec<(&'static str, usize)>, CompareError> {
     let (kinds, _) = subject.engines();
-    let check = |kind| Ok((engine_name(kind), machine::check(subject, kind, machine::Check::default())?));
+    let check =
+        |kind: EngineKind| Ok((kind.name(), machine::check(subject, kind, machine::Check::default())?));
     kinds.into_iter().map(check).collect()
 }
 

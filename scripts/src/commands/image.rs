@@ -10,8 +10,8 @@ use crate::{
     machine_code::flatten::Sizes,
     size::{Bytes, Of},
 };
-use stage1::{
-    disk_map::STAGE1_BYTES,
+use map::{
+    disk::STAGE1_BYTES,
     low_memory::{PROGRAM_CODE, PROGRAM_DATA},
 };
 

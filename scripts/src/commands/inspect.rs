@@ -1,5 +1,6 @@
 //! `cargo unreal inspect`: what a file holds, in words or as JSON.
-use model::{packed::PackedHeader, settings::Decimal, shape::Shape};
+use model::{packed::PackedHeader, shape::Shape};
+use protocol::settings::Decimal;
 use serde_json::{Value, json};
 
 use super::{CommandError, image::program_lines};
@@ -51,13 +52,12 @@ fn describe_image(image: &ImageContents) {
     }
     let settings = &image.settings;
     println!(
-        "settings: prompt {:?}, {} steps, temperature {}, top-p {}, seed {}, engine {:?}, {} CPUs{}{}{}{}",
+        "settings: prompt {:?}, {} steps, temperature {}, top-p {}, seed {}, {} CPUs{}{}{}{}",
         settings.prompt,
         settings.steps,
         Decimal(settings.temperature),
         Decimal(settings.topp),
         settings.seed,
-        settings.engine,
         settings.cpus,
         if settings.exit { ", powers off" } else { "" },
         if settings.trace { ", trace" } else { "" },
@@ -78,7 +78,7 @@ fn describe_model(header: &PackedHeader) {
         Bytes(memory.activations),
         Bytes(memory.text)
     );
-    println!("  engines      int8{}", if header.has_sector() { ", sector (the 1356-byte mode)" } else { "" });
+    println!("  engine       {}", header.engine.name());
 }
 
 fn describe_shape(shape: &Shape) {
@@ -117,7 +117,6 @@ fn to_json(contents: &Contents) -> Value {
                 "temperature": Decimal(image.settings.temperature).to_string(),
                 "topp": Decimal(image.settings.topp).to_string(),
                 "seed": image.settings.seed,
-                "engine": format!("{:?}", image.settings.engine).to_lowercase(),
                 "cpus": image.settings.cpus,
                 "exit": image.settings.exit,
                 "trace": image.settings.trace,
@@ -135,7 +134,7 @@ fn model_to_json(header: &PackedHeader) -> Value {
         "name": header.name,
         "packed_bytes": header.packed_bytes(),
         "shape": shape_to_json(&header.shape),
-        "sector": header.has_sector(),
+        "engine": header.engine.name(),
         "memory": {
             "weights": memory.weights,
             "kv_cache": memory.kv_cache,

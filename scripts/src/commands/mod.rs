@@ -12,11 +12,10 @@ use std::path::Path;
 
 use model::{
     encoder::{EncodeError, Encoder},
-    engine::EngineError,
-    settings::{EngineKind, Settings, SettingsError},
-    shape::Shape,
+    engine::{EngineError, EngineKind},
     tokenizer::Tokenizer,
 };
+use protocol::settings::{Settings, SettingsError};
 
 use crate::{
     cli::{EngineName, ModelArgs, StoryArgs},
@@ -93,16 +92,14 @@ pub fn settings(args: &StoryArgs) -> Result<Settings, SettingsError> {
     };
     settings.set("temperature", &args.temperature)?;
     settings.set("topp", &args.topp)?;
-    settings.set("engine", args.engine.name())?;
     Ok(settings)
 }
 
-impl EngineName {
-    /// The settings' name.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Int8 => "int8",
-            Self::Sector => "sector",
+impl From<EngineName> for EngineKind {
+    fn from(name: EngineName) -> Self {
+        match name {
+            EngineName::Int8 => Self::Int8,
+            EngineName::Sector => Self::Sectorllm,
         }
     }
 }
@@ -122,10 +119,7 @@ pub struct Written {
 /// Refuses what the machine would refuse only after a boot.
 fn check_story(settings: &Settings, input: &PackInput) -> Result<(), CommandError> {
     let shape = input.shape();
-    if settings.engine == EngineKind::Sector && shape != Shape::STORIES260K {
-        return Err(EngineError::NotForSector { shape }.into());
-    }
-    let tokenizer = Tokenizer::parse(input.tokenizer.clone(), shape.vocab_size)
+    let tokenizer = Tokenizer::parse(&input.tokenizer, shape.vocab_size)
         .map_err(|cause| PackingError::Tokenizer { file: input.file.clone(), cause })?;
     let tokens = Encoder::new(&tokenizer)?.encode(&settings.prompt)?.len() + 1; // with BOS
     if tokens > shape.seq_len {
@@ -145,10 +139,11 @@ pub fn write_image(
     let sectors = settings.to_sectors()?;
     let mut input = open_model(model)?;
     check_story(&settings, &input)?;
-    let code = embedded::machine_code();
+    let engine = story.engine.into();
+    let code = embedded::machine_code_for(engine);
     let mut packed_bytes = 0;
     let image_bytes = crate::image::write(path, medium, &code, &sectors, |file| {
-        packed_bytes = input.pack_into(file)?.packed_bytes();
+        packed_bytes = input.pack_into(engine, file)?.packed_bytes();
         Ok(())
     })?;
     Ok(Written { model: input.name, packed_bytes, image_bytes, code })

@@ -1,13 +1,12 @@
 //! The story that an engine tells when it always takes the likeliest token.
 use model::{
-    engine::EngineError,
+    engine::{EngineError, EngineKind},
     generate::{Generator, Options},
     host::fp32::Fp32,
     sampler::Sampler,
-    settings::EngineKind,
     tokenizer::{BOS, EOS, Tokenizer},
-    trace::TraceRecord,
 };
+use protocol::trace::TraceRecord;
 
 use super::subject::Subject;
 
@@ -45,7 +44,7 @@ pub fn of_fp32(subject: &Subject, context: usize) -> Result<Story, EngineError> 
             break;
         }
     }
-    let text = text_of(&subject.model.tokenizer, &tokens);
+    let text = text_of(&subject.text().tokenizer, &tokens);
     Ok(Story { tokens, text })
 }
 
@@ -56,7 +55,7 @@ pub fn of_fp32(subject: &Subject, context: usize) -> Result<Story, EngineError> 
 pub fn of_engine(subject: &Subject, kind: EngineKind, context: usize) -> Result<Story, EngineError> {
     let mut tokens = Vec::new();
     generate(subject, kind, context, false, |next, _| tokens.push(next))?;
-    let text = text_of(&subject.model.tokenizer, &tokens);
+    let text = text_of(&subject.text().tokenizer, &tokens);
     Ok(Story { tokens, text })
 }
 
@@ -80,10 +79,10 @@ fn generate(
 ) -> Result<(), EngineError> {
     let mut engine = subject.engine(kind, subject.weights.shape.seq_len)?;
     let options = Options { steps, trace, ..Options::default() };
-    let tokenizer = &subject.model.tokenizer;
+    let tokenizer = &subject.text().tokenizer;
     let mut story = Generator::new(engine.as_mut(), tokenizer, Sampler::greedy(), &[], options);
     while let Some(step) = story.step()? {
-        each(step.next, step.trace());
+        each(step.next, TraceRecord::of(&step));
     }
     Ok(())
 }

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use model::{
-    engine::EngineError,
+    engine::{EngineError, EngineKind},
     packed::PackedHeader,
-    settings::{EngineKind, Settings},
-    trace::TraceRecord,
 };
+use protocol::{settings::Settings, trace::TraceRecord};
 
-use super::{engine_name, greedy, subject::Subject};
+use super::{greedy, subject::Subject};
 use crate::{
     embedded,
     emulator::{
@@ -96,18 +95,19 @@ pub fn memory_mib(header: &PackedHeader) -> u32 {
 /// Where the machine does not run, or does not give the same numbers.
 pub fn check(subject: &Subject, engine: EngineKind, check: Check) -> Result<usize, MachineError> {
     let Check { accelerator, steps, patience } = check;
+    let packed = subject.packed(engine);
     let folder = tempfile::tempdir().map_err(MachineError::Temporary)?;
     let path = folder.path().join("disk.img");
-    let settings = Settings { steps, engine, exit: true, trace: true, ..Settings::default() };
+    let settings = Settings { steps, exit: true, trace: true, ..Settings::default() };
     let settings = settings.to_sectors().expect("settings without a prompt fit their sectors");
-    image::write(&path, Medium::Disk, &embedded::machine_code(), &settings, |file| {
-        std::io::Write::write_all(file, &subject.packed)
+    image::write(&path, Medium::Disk, &embedded::machine_code_for(engine), &settings, |file| {
+        std::io::Write::write_all(file, &packed.to_bytes())
     })?;
     let qemu = Qemu {
         machine: Machine::Q35,
         accelerator,
         storage: Storage::Own,
-        memory_mib: memory_mib(&subject.header),
+        memory_mib: memory_mib(&packed.header),
         cpus: 1,
         window: false,
         keys: Keys::Cooked,
@@ -120,7 +120,7 @@ pub fn check(subject: &Subject, engine: EngineKind, check: Check) -> Result<usiz
     if outcome != Outcome::Told {
         let messages = String::from_utf8_lossy(&messages);
         let last = last_line(&rest).or(last_line(&messages)).unwrap_or("nothing").to_owned();
-        return Err(MachineError::Outcome { engine: engine_name(engine), outcome, last });
+        return Err(MachineError::Outcome { engine: engine.name(), outcome, last });
     }
     let host = greedy::trace(subject, engine, steps as usize)?;
     match (0..machine.len().max(host.len())).find(|&step| machine.get(step) != host.get(step)) {
@@ -129,7 +129,7 @@ pub fn check(subject: &Subject, engine: EngineKind, check: Check) -> Result<usiz
             let record = |trace: &[TraceRecord]| {
                 trace.get(step).map_or("no record".to_owned(), |record| record.to_string().trim().to_owned())
             };
-            let engine = engine_name(engine);
+            let engine = engine.name();
             Err(MachineError::Differ { engine, step, machine: record(&machine), host: record(&host) })
         }
     }

@@ -7,14 +7,14 @@ pub mod report;
 pub mod subject;
 pub mod text;
 
+use model::engine::EngineKind;
 use model::{
-    encoder::EncodeError,
+    encoder::{EncodeError, Encoder},
     engine::{Engine, EngineError},
     host::{
         fp32::Fp32,
         score::{Prediction, Summary, read_story, story_tokens},
     },
-    settings::EngineKind,
 };
 use rayon::prelude::*;
 
@@ -100,7 +100,8 @@ pub fn compare(
 ) -> Result<Comparison, CompareError> {
     let context = subject.weights.shape.seq_len;
     let (kinds, left_out) = subject.engines();
-    let encoder = subject.encoder()?;
+    let text_of = subject.text();
+    let encoder = Encoder::new(&text_of.tokenizer)?;
     let tokens: Vec<(Vec<u32>, bool)> =
         stories.iter().map(|story| story_tokens(&encoder, story, context)).collect::<Result<_, _>>()?;
     let cut = tokens.iter().filter(|(_, cut)| *cut).count();
@@ -132,28 +133,27 @@ pub fn compare(
         .collect::<Result<_, _>>()?;
     own.rotate_right(1); // fp32 first, as in the readings
     let reference = own[0].tokens.clone();
-    let names = std::iter::once("fp32").chain(kinds.iter().map(|&kind| engine_name(kind)));
-    let engines = names.zip(own).enumerate().map(|(at, (name, greedy))| {
+    let all = std::iter::once(None).chain(kinds.iter().copied().map(Some));
+    let engines = all.zip(own).enumerate().map(|(at, (kind, greedy))| {
         let stories: Vec<_> = readings.iter().map(|story| story[at].clone()).collect();
         let first_divergence = greedy::first_difference(&reference, &greedy.tokens);
         EngineResult {
-            name,
+            name: kind.map_or("fp32", EngineKind::name),
             summary: Summary::of(stories.iter().flatten()),
             stories,
             first_divergence,
-            same_text: greedy.text_before(&subject.model.tokenizer, first_divergence),
+            same_text: greedy.text_before(&text_of.tokenizer, first_divergence),
             greedy,
-            model_bytes: subject.bytes(name),
+            model_bytes: subject.bytes(kind),
         }
     });
     let engines = engines.collect();
-    Ok(Comparison { model: subject.name.clone(), text, stories: stories.len(), cut, engines, left_out })
-}
-
-/// An engine's name on the command line and in JSON.
-pub const fn engine_name(kind: EngineKind) -> &'static str {
-    match kind {
-        EngineKind::Int8 => "int8",
-        EngineKind::Sector => "sector",
-    }
+    Ok(Comparison {
+        model: subject.name.clone(),
+        text,
+        stories: stories.len(),
+        cut,
+        engines,
+        left_out: left_out.to_vec(),
+    })
 }

@@ -1,16 +1,11 @@
 //! The model to be compared, in every form that an engine needs.
-use std::io::Cursor;
-
 use model::{
-    encoder::{EncodeError, Encoder},
-    engine::{Engine, EngineError},
+    engine::{Engine, EngineError, EngineKind},
     host::{checkpoint::CheckpointError, fp32::Weights},
     int8::Int8,
-    matmul::Kernel,
-    packed::{Kind, Model, PackedError, PackedHeader},
-    sector::Sector,
-    settings::EngineKind,
-    source::EndOfSource,
+    packed::{Kind, Packed, Text},
+    sectorllm::Sectorllm,
+    simd::Simd,
 };
 
 use crate::packing::{PackInput, PackingError};
@@ -29,9 +24,6 @@ pub enum SubjectError {
         /// What is wrong with it.
         cause: CheckpointError,
     },
-    /// What was packed cannot be loaded: an error of this program.
-    #[error("the packed model cannot be loaded: {0}")]
-    Load(#[from] PackedError<EndOfSource>),
 }
 
 /// A model as checkpoint and packed.
@@ -40,12 +32,10 @@ pub struct Subject {
     pub name: String,
     /// The checkpoint's weights, for fp32.
     pub weights: Weights,
-    /// The packed model's header.
-    pub header: PackedHeader,
-    /// The packed model, for the integer engines.
-    pub model: Model,
-    /// The packed model as the disk holds it.
-    pub packed: Vec<u8>,
+    /// Packed for each engine that can run it.
+    packed: Vec<Packed>,
+    /// Why an engine is left out.
+    left_out: Vec<String>,
 }
 
 impl Subject {
@@ -56,55 +46,56 @@ impl Subject {
     pub fn new(mut input: PackInput) -> Result<Self, SubjectError> {
         let weights = Weights::read(&mut input.checkpoint)
             .map_err(|cause| SubjectError::Weights { file: input.file.clone(), cause })?;
-        let mut packed = Cursor::new(Vec::new());
-        input.pack_into(&mut packed)?;
-        let packed = packed.into_inner();
-        let mut source = &packed[..];
-        let header = PackedHeader::read(&mut source)?;
-        let model = Model::load(&header, &mut source)?;
-        Ok(Self { name: input.name, weights, header, model, packed })
+        let mut packed = vec![input.pack_in_memory(EngineKind::Int8)?];
+        let mut left_out = Vec::new();
+        match input.pack_in_memory(EngineKind::Sectorllm) {
+            Ok(sectorllm) => packed.push(sectorllm),
+            Err(PackingError::Pack { cause, .. }) => {
+                left_out.push(format!("{} is left out: {cause}", EngineKind::Sectorllm.name()));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(Self { name: input.name, weights, packed, left_out })
     }
 
     /// The engines that can run this model, and a sentence for each that cannot.
-    pub fn engines(&self) -> (Vec<EngineKind>, Vec<String>) {
-        let (mut can, mut cannot) = (Vec::new(), Vec::new());
-        for kind in [EngineKind::Int8, EngineKind::Sector] {
-            match self.engine(kind, 1) {
-                Ok(_) => can.push(kind),
-                Err(error) => cannot.push(format!("{} is left out: {error}", super::engine_name(kind))),
-            }
-        }
-        (can, cannot)
+    pub fn engines(&self) -> (Vec<EngineKind>, &[String]) {
+        (self.packed.iter().map(|packed| packed.header.engine).collect(), &self.left_out)
     }
 
-    /// An integer engine on this model, with the host's fastest kernel.
+    /// The model packed for an engine.
+    ///
+    /// # Panics
+    /// For an engine that is not one of [`Subject::engines`].
+    pub fn packed(&self, kind: EngineKind) -> &Packed {
+        let found = self.packed.iter().find(|packed| packed.header.engine == kind);
+        found.expect("an engine that can run this model")
+    }
+
+    /// An integer engine on this model, with the host's fastest instructions.
     ///
     /// # Errors
     /// Where the engine cannot run this model.
     pub fn engine(&self, kind: EngineKind, context: usize) -> Result<Box<dyn Engine + '_>, EngineError> {
-        Ok(match kind {
-            EngineKind::Int8 => Box::new(Int8::new(&self.model, context, Kernel::best())?),
-            EngineKind::Sector => Box::new(Sector::new(&self.model, context)?),
+        let packed = self.packed(kind);
+        Ok(match (packed.model(), packed.sectorllm()) {
+            (Some(model), _) => Box::new(Int8::new(model, context, Simd::best())?),
+            (None, weights) => Box::new(Sectorllm::new(weights.expect("one of the two"), context)?),
         })
     }
 
-    /// The model's encoder.
+    /// What both engines have.
     ///
-    /// # Errors
-    /// Where there is no memory for its table.
-    pub fn encoder(&self) -> Result<Encoder<'_>, EncodeError> {
-        Encoder::new(&self.model.tokenizer)
+    /// # Panics
+    /// Never: the tokenizer was checked when the model was packed.
+    pub fn text(&self) -> Text<'_> {
+        self.packed[0].text().expect("the packer has checked the tokenizer")
     }
 
     /// Bytes of the model's numbers in an engine's form, without tokenizer.
-    pub fn bytes(&self, engine: &str) -> u64 {
-        let of = |wanted: &dyn Fn(Kind) -> bool| {
-            self.header.entries.iter().filter(|entry| wanted(entry.kind)).map(|entry| entry.bytes()).sum()
-        };
-        match engine {
-            "int8" => of(&|kind| !matches!(kind, Kind::Tokenizer | Kind::Sector)),
-            "sector" => of(&|kind| kind == Kind::Sector),
-            _ => 4 * self.weights.shape.parameters(),
-        }
+    pub fn bytes(&self, kind: Option<EngineKind>) -> u64 {
+        let Some(kind) = kind else { return 4 * self.weights.shape.parameters() };
+        let entries = self.packed(kind).header.entries.iter();
+        entries.filter(|entry| entry.kind != Kind::Tokenizer).map(|entry| entry.bytes()).sum()
     }
 }

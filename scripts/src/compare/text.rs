@@ -83,7 +83,7 @@ pub fn sampled(
             tokens.push(token);
         }
         progress();
-        Ok(greedy::text_of(&subject.model.tokenizer, &tokens))
+        Ok(greedy::text_of(&subject.text().tokenizer, &tokens))
     };
     let stories: Result<Vec<String>, EngineError> = (1..=count).into_par_iter().map(tell).collect();
     Ok(stories?.into_iter().filter(|story| !story.trim().is_empty()).collect())

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use model::settings::EngineKind;
+use model::engine::EngineKind;
 
 use super::{find, qemu::Accelerator};
 use crate::{

@@ -16,24 +16,44 @@ pub struct Program {
     pub binary: &'static str,
     /// The feature without which the binary is left out, so that `cargo build` works on a host.
     pub feature: &'static str,
+    /// Its linker script, from the workspace on.
+    pub linker_script: &'static str,
+    /// What else its linker is told.
+    pub linker_arguments: &'static [&'static str],
     /// Whether each panic becomes one `ud2`, without its message. The boot sector must have no panic
     /// at all, and its link proves it.
     pub immediate_abort: bool,
 }
 
 /// The boot sector.
-pub const STAGE1: Program =
-    Program { package: "unreallm-stage1", binary: "stage1", feature: "boot", immediate_abort: false };
+pub const STAGE1: Program = Program {
+    package: "unreallm-stage1",
+    binary: "stage1",
+    feature: "boot",
+    linker_script: "stage1/link.ld",
+    linker_arguments: &[],
+    immediate_abort: false,
+};
 /// The loader.
-pub const LOADER: Program = in_unreal_mode("loader");
+pub const LOADER: Program = in_unreal_mode("unreallm-loader", "loader");
 /// The kernel.
-pub const KERNEL: Program = in_unreal_mode("kernel");
+pub const KERNEL: Program = in_unreal_mode("unreallm-kernel", "kernel");
+/// The 1356-byte mode.
+pub const SECTORLLM: Program = in_unreal_mode("unreallm-kernel", "sectorllm");
 /// The benchmark.
-pub const BENCH: Program = in_unreal_mode("bench");
+pub const BENCH: Program = in_unreal_mode("unreallm-kernel", "bench");
 
-/// A program of the kernel's package.
-const fn in_unreal_mode(binary: &'static str) -> Program {
-    Program { package: "unreallm-kernel", binary, feature: "machine", immediate_abort: true }
+/// A program that the boot sector or the loader starts.
+const fn in_unreal_mode(package: &'static str, binary: &'static str) -> Program {
+    Program {
+        package,
+        binary,
+        feature: "machine",
+        linker_script: "kernel/pc/program.ld",
+        // Data and code are each linked near 0. Functions with the same instructions become one.
+        linker_arguments: &["--no-check-sections", "--icf=all"],
+        immediate_abort: true,
+    }
 }
 
 /// Why a program of the bare machine could not be compiled.
@@ -83,7 +103,7 @@ pub fn compile(
     clear_environment(&mut command);
     command
         .current_dir(root)
-        .args(["build", "--profile", "machine", "--package", program.package, "--bin", program.binary])
+        .args(["rustc", "--profile", "machine", "--package", program.package, "--bin", program.binary])
         .args(["--features", &[&[program.feature], features].concat().join(",")])
         .arg("--target-dir")
         .arg(target_dir)
@@ -95,6 +115,12 @@ pub fn compile(
         .env("CARGO_ENCODED_RUSTFLAGS", rust_flags("crates"));
     if program.immediate_abort {
         command.args(["-Zpanic-immediate-abort", "--config", "profile.machine.panic='immediate-abort'"]);
+    }
+    // By relocations tests/tests/disassembly.rs tells the addresses of statics from constants.
+    let script = format!("-T{}", root.join(program.linker_script).display());
+    command.arg("--");
+    for argument in [&[&*script, "--emit-relocs"], program.linker_arguments].concat() {
+        command.arg(format!("-Clink-arg={argument}"));
     }
     let output = command.output().map_err(|cause| CompileError::Start { program: cargo, cause })?;
     if !output.status.success() {

@@ -1,4 +1,5 @@
 //! From an ELF file to the bytes that the machine loads, with the sizes checked.
+use map::low_memory::Region;
 use object::{
     LittleEndian,
     elf::{
@@ -7,7 +8,6 @@ use object::{
     },
     read::elf::{FileHeader, ProgramHeader, SectionHeader},
 };
-use stage1::low_memory::Region;
 
 /// Why a program does not fit the machine.
 #[derive(Debug, thiserror::Error)]

@@ -7,10 +7,10 @@ pub mod flatten;
 
 use std::path::Path;
 
-use compile::{BENCH, CompileError, KERNEL, LOADER, STAGE1, compile};
+use compile::{CompileError, KERNEL, LOADER, STAGE1, compile};
 use flatten::{FlattenError, Sizes, flatten};
-use stage1::{
-    disk_map::{PROGRAM_SECTORS, SECTOR, STAGE1_BYTES},
+use map::{
+    disk::{PROGRAM_SECTORS, SECTOR, STAGE1_BYTES},
     low_memory::{self, PROGRAM_CODE, PROGRAM_DATA},
     program_header::{MAGIC, ProgramHeader},
 };
@@ -56,7 +56,7 @@ pub enum MachineCodeError {
     },
     /// A program's header is not what the linker script should have written.
     #[error(
-        "a program's header is {found:?}; kernel/link.ld should write magic {MAGIC:#x} and lengths within their halves"
+        "a program's header is {found:?}; kernel/pc/program.ld should write magic {MAGIC:#x} and lengths within their halves"
     )]
     Header {
         /// What stands there.
@@ -77,14 +77,6 @@ impl MachineCode {
         Self::from_elf(&stage1, &loader, &kernel)
     }
 
-    /// Compiles the benchmark, which may take the kernel's place.
-    ///
-    /// # Errors
-    /// As [`MachineCode::from_source`].
-    pub fn bench_from_source(root: &Path, target_dir: &Path) -> Result<Program, MachineCodeError> {
-        Program::new("the benchmark", &compile(root, target_dir, BENCH, &[])?)
-    }
-
     /// From the three ELF files, with their sizes checked.
     ///
     /// # Errors
@@ -100,6 +92,18 @@ impl MachineCode {
 }
 
 impl Program {
+    /// Compiles a program that may take the kernel's place: the 1356-byte mode, the benchmark.
+    ///
+    /// # Errors
+    /// As [`MachineCode::from_source`].
+    pub fn from_source(
+        root: &Path,
+        target_dir: &Path,
+        program: compile::Program,
+    ) -> Result<Self, MachineCodeError> {
+        Self::new(program.binary, &compile(root, target_dir, program, &[])?)
+    }
+
     /// From its ELF file.
     ///
     /// # Errors

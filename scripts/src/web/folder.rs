@@ -6,8 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use map::disk::{SECTOR, SETTINGS_LBA};
 use serde_json::json;
-use stage1::disk_map::{SECTOR, SETTINGS_LBA};
 use tempfile::TempDir;
 
 use super::{WebError, bios, failed, images, images::PageModel, npm, sources};

@@ -1,7 +1,8 @@
 //! The page's disk images, and what the page must know of each.
 use std::path::Path;
 
-use model::settings::Settings;
+use model::engine::EngineKind;
+use protocol::settings::Settings;
 use serde::Serialize;
 
 use crate::{commands::CommandError, embedded, image, image::Medium, packing::PackInput, size::Grouped};
@@ -44,7 +45,7 @@ pub fn write(input: &mut PackInput, folder: &Path) -> Result<PageModel, CommandE
     let mut packed = None;
     let bytes =
         image::write(&folder.join(&file), Medium::Disk, &embedded::machine_code(), &sectors, |out| {
-            packed = Some(input.pack_into(out)?);
+            packed = Some(input.pack_into(EngineKind::Int8, out)?);
             Ok(())
         })?;
     let header = packed.expect("an image that was written has a model");

@@ -2,7 +2,7 @@
 use model::crc32::crc32;
 use model::engine::Engine;
 use model::int8::Int8;
-use model::matmul::Kernel;
+use model::simd::Simd;
 use model::packed::{HEADER_PREFIX, MAGIC, Model, PackedError, PackedHeader, VERSION};
 use model::source::EndOfSource;
 
@@ -45,7 +45,7 @@ pub fn load(bytes: &[u8]) -> Option<Result<(PackedHeader, Model), PackedError<En
 pub fn run(model: &Model) {
     let context = POSITIONS.min(model.shape.seq_len);
     let last = model.shape.vocab_size as u32 - 1;
-    let all_logits: Vec<Vec<i32>> = Kernel::all()
+    let all_logits: Vec<Vec<i32>> = Simd::all()
         .into_iter()
         .map(|kernel| {
             let mut engine = Int8::new(model, context, kernel).expect("there is memory for a small model");

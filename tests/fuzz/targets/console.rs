@@ -2,9 +2,9 @@
 //! stand-ins apart; every character has its place in code page 437; and what was shown cell by cell is
 //! what the screen holds.
 #![no_main]
-use kernel::console::cp437::{from_char, to_char};
-use kernel::console::screen::{COLUMNS, Display, PLAIN, ROWS, Screen, TEXT_ROWS};
-use kernel::console::utf8::{BROKEN, Decoder};
+use terminal::cp437::{from_char, to_char};
+use terminal::screen::{COLUMNS, Display, PLAIN, ROWS, Screen, TEXT_ROWS};
+use terminal::utf8::{BROKEN, Decoder};
 use libfuzzer_sys::fuzz_target;
 
 /// A display that remembers.

@@ -2,12 +2,12 @@
 //! wraps, the cursor never leaves the line, what is entered is what stood there; and no noise leaves
 //! the line deaf.
 #![no_main]
-use kernel::prompt::command::{self, Request};
-use kernel::prompt::editor::Editor;
-use kernel::prompt::key::Key;
-use kernel::prompt::line::LINE_LIMIT;
-use kernel::prompt::serial_keys::SerialKeys;
-use kernel::prompt::view::{MARK, WIDTH};
+use prompt::command::{self, Request};
+use prompt::editor::Editor;
+use prompt::key::Key;
+use prompt::line::LINE_LIMIT;
+use prompt::serial_keys::SerialKeys;
+use prompt::viewport::{MARK, WIDTH};
 use libfuzzer_sys::fuzz_target;
 
 /// A row of a terminal that knows characters, blanks and backspaces.

@@ -3,7 +3,7 @@
 #![no_main]
 use libfuzzer_sys::{Corpus, fuzz_target};
 use model::crc32::crc32;
-use model::settings::{SETTINGS_BYTES, Settings, SettingsError};
+use protocol::settings::{SETTINGS_BYTES, Settings, SettingsError};
 
 /// Where the text begins: behind the first line with its CRC.
 const TEXT: usize = "unreallm-settings crc=xxxxxxxx\n".len();

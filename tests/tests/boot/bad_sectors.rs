@@ -7,7 +7,7 @@ use machine::{
     outcome::{Outcome, judge},
     qemu::{Qemu, Storage},
 };
-use stage1::disk_map::{KERNEL_LBA, LOADER_LBA, MODEL_LBA, PROGRAM_SECTORS, SECTOR, SETTINGS_LBA};
+use map::disk::{KERNEL_LBA, LOADER_LBA, MODEL_LBA, PROGRAM_SECTORS, SECTOR, SETTINGS_LBA};
 use unreallm::image::Medium;
 
 use crate::case::{Trouble, case, ensure};

@@ -8,7 +8,7 @@ use machine::{
     outcome::{Outcome, judge},
     qemu::Qemu,
 };
-use stage1::disk_map::{KERNEL_LBA, LOADER_LBA, MODEL_LBA};
+use map::disk::{KERNEL_LBA, LOADER_LBA, MODEL_LBA};
 use unreallm::image::Medium;
 
 use crate::case::{case, ensure};

@@ -8,7 +8,7 @@ use machine::{
     qemu::{Qemu, Storage},
     transcript::Transcript,
 };
-use stage1::disk_map::{KERNEL_LBA, MODEL_LBA, SECTOR};
+use map::disk::{KERNEL_LBA, MODEL_LBA, SECTOR};
 use unreallm::image::Medium;
 
 use crate::{

@@ -7,9 +7,9 @@ use machine::{
     qemu::{Qemu, QemuMachine},
     transcript::Transcript,
 };
-use model::settings::Settings;
+use map::low_memory::{PROGRAM_CODE, PROGRAM_CS};
+use protocol::settings::Settings;
 use serde_json::json;
-use stage1::low_memory::{PROGRAM_CODE, PROGRAM_CS};
 use unreallm::{embedded, image::Medium};
 
 use crate::case::{Trouble, case, ensure};

@@ -10,7 +10,7 @@ use machine::{
     screen::squeezed,
     transcript::Transcript,
 };
-use model::settings::Settings;
+use protocol::settings::Settings;
 use serde_json::json;
 use unreallm::{embedded, image::Medium};
 

@@ -7,7 +7,7 @@ use machine::{
     qemu::Qemu,
     v86_monitor,
 };
-use stage1::disk_map::LOADER_LBA;
+use map::disk::LOADER_LBA;
 use unreallm::image::Medium;
 
 use crate::case::{Trouble, case, ensure};

@@ -7,7 +7,7 @@ use machine::{
     qemu::Qemu,
     transcript::Transcript,
 };
-use model::settings::Settings;
+use protocol::settings::Settings;
 use unreallm::{embedded, image::Medium};
 
 use crate::{

@@ -11,8 +11,8 @@ use machine::{
     qemu::{Qemu, Storage},
     screen::squeezed,
 };
-use model::settings::Settings;
-use stage1::disk_map::{KERNEL_LBA, LOADER_LBA, MODEL_LBA, PROGRAM_SECTORS, SECTOR, SETTINGS_LBA};
+use map::disk::{KERNEL_LBA, LOADER_LBA, MODEL_LBA, PROGRAM_SECTORS, SECTOR, SETTINGS_LBA};
+use protocol::settings::Settings;
 use unreallm::image::Medium;
 
 use crate::case::{Trouble, case, ensure};

@@ -10,7 +10,7 @@ use machine::{
     qemu::Qemu,
     transcript::Transcript,
 };
-use model::settings::{EngineKind, Settings, parse_decimal};
+use protocol::settings::{EngineKind, Settings, parse_decimal};
 use unreallm::{embedded, image::Medium};
 
 use crate::{
@@ -27,7 +27,7 @@ const PROMPT: &str = "The dog said: \"Ça va?\"\nThen";
 
 /// The tests of this file.
 pub fn cases() -> Vec<Trial> {
-    let sector = Settings { engine: EngineKind::Sector, ..traced(TOKENS) };
+    let sector = Settings { engine: EngineKind::Sectorllm, ..traced(TOKENS) };
     let prompt = Settings { prompt: PROMPT.into(), ..traced(FEW_TOKENS) };
     let chance = Settings {
         temperature: parse_decimal("0.8").expect("a number"),
@@ -68,7 +68,7 @@ pub fn cases() -> Vec<Trial> {
 fn original_story() -> Result<(), Trouble> {
     let original = beside_models("sector-1356-story.txt")?;
     let settings =
-        Settings { engine: EngineKind::Sector, raw_bytes: true, exit: true, ..Settings::default() };
+        Settings { engine: EngineKind::Sectorllm, raw_bytes: true, exit: true, ..Settings::default() };
     let golden = Golden::new(PUBLISHED, &settings, Medium::Disk)?;
     let (_, log) = Qemu::q35().boot(&golden.image)?.wait_for_end()?;
     let text = Transcript::parse(&log).text;

@@ -9,8 +9,9 @@ use machine::{
     outcome::{Outcome, judge},
     qemu::Qemu,
 };
-use model::{packed::PackedHeader, settings::Settings};
-use stage1::disk_map::{PROGRAM_SECTORS, SECTOR};
+use map::disk::{PROGRAM_SECTORS, SECTOR};
+use model::packed::PackedHeader;
+use protocol::settings::Settings;
 use unreallm::{embedded, image::Medium};
 
 use crate::case::{Trouble, case, ensure};

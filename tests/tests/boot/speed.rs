@@ -8,8 +8,8 @@ use machine::{
     qemu::Qemu,
     transcript::Transcript,
 };
-use model::measurement::{Measured, Report};
-use model::settings::Settings;
+use protocol::benchmark::{Measured, Report};
+use protocol::settings::Settings;
 use unreallm::{
     embedded,
     image::Medium,

@@ -8,8 +8,9 @@ use machine::{
     screen::{COLUMNS, ROWS, Screen, squeezed},
     transcript::Transcript,
 };
-use model::{packed::PackedHeader, settings::Settings};
-use stage1::program_header::ProgramHeader;
+use map::program_header::ProgramHeader;
+use model::packed::PackedHeader;
+use protocol::settings::Settings;
 use unreallm::{embedded, image::Medium};
 
 use crate::case::{Trouble, case, ensure};

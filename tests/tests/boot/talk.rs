@@ -11,7 +11,7 @@ use machine::{
     qemu::{Qemu, QemuMachine},
     transcript::Transcript,
 };
-use model::{
+use protocol::{
     settings::{EngineKind, Settings},
     trace::TraceRecord,
 };
@@ -118,7 +118,7 @@ fn past_the_window() -> Result<(), Trouble> {
     let packed = packed(BUILT_IN)?;
     let mut expected = Vec::new();
     for (engine, command, prompt) in
-        [(EngineKind::Int8, "/engine int8", "once"), (EngineKind::Sector, "/engine sector", "a cat")]
+        [(EngineKind::Int8, "/engine int8", "once"), (EngineKind::Sectorllm, "/engine sector", "a cat")]
     {
         now.engine = engine;
         prompt.clone_into(&mut now.prompt);

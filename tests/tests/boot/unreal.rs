@@ -11,9 +11,9 @@ use machine::{
     qemu::Qemu,
     transcript::Transcript,
 };
-use model::settings::Settings;
+use map::low_memory::{PROGRAM_CODE, PROGRAM_CS};
+use protocol::settings::Settings;
 use serde_json::json;
-use stage1::low_memory::{PROGRAM_CODE, PROGRAM_CS};
 use unreallm::{image::Medium, machine_code::MachineCode};
 
 use crate::case::{Trouble, case, ensure};

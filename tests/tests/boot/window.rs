@@ -5,7 +5,7 @@ use machine::{
     golden::{BUILT_IN, Golden, synthetic, traced},
     qemu::Qemu,
 };
-use model::settings::{EngineKind, Settings};
+use protocol::settings::{EngineKind, Settings};
 use unreallm::{embedded, image::Medium};
 
 use crate::{
@@ -23,7 +23,9 @@ pub fn cases() -> Vec<Trial> {
     let long = |engine| Settings { engine, endless: true, ..traced(FOUR_WINDOWS) };
     vec![
         case("window::int8_four_windows", move || told(&Qemu::q35(), &golden(&long(EngineKind::Int8))?)),
-        case("window::sector_four_windows", move || told(&Qemu::q35(), &golden(&long(EngineKind::Sector))?)),
+        case("window::sector_four_windows", move || {
+            told(&Qemu::q35(), &golden(&long(EngineKind::Sectorllm))?)
+        }),
         case("window::int8_on_a_486", move || {
             let qemu = Qemu { cpu: Some("486"), ..Qemu::default() };
             let settings = Settings { endless: true, ..traced(560) };

@@ -7,7 +7,7 @@ use std::{
 
 use libtest_mimic::Trial;
 use machine::browser::{Chromium, Tab};
-use model::{settings::Settings, trace::TraceRecord};
+use protocol::{settings::Settings, trace::TraceRecord};
 use serde_json::{Value, json};
 use unreallm::web::images;
 

@@ -1,7 +1,7 @@
 //! The page's JavaScript against the Rust that it must agree with.
 use libtest_mimic::Trial;
 use machine::browser::node;
-use model::{
+use protocol::{
     settings::{SETTINGS_BYTES, Settings},
     trace::TraceRecord,
 };

@@ -1,15 +1,14 @@
 //! What the host's engine says that a machine must do with a disk image.
+use map::disk::{MODEL_LBA, SECTOR};
 use model::{
     encoder::Encoder,
     generate::{Generator, Options},
     int8::Int8,
-    matmul::Kernel,
     packed::{Model, PackedHeader},
     sampler::Sampler,
-    settings::Settings,
-    trace::TraceRecord,
+    simd::Simd,
 };
-use stage1::disk_map::{MODEL_LBA, SECTOR};
+use protocol::{settings::Settings, trace::TraceRecord};
 
 use crate::case::{Trouble, ensure};
 
@@ -29,7 +28,7 @@ impl Told {
         let header = PackedHeader::read(&mut source).map_err(|error| wrong(&error))?;
         let model = Model::load(&header, &mut source).map_err(|error| wrong(&error))?;
         let mut engine =
-            Int8::new(&model, model.shape.seq_len, Kernel::best()).map_err(|error| wrong(&error))?;
+            Int8::new(&model, model.shape.seq_len, Simd::best()).map_err(|error| wrong(&error))?;
         let encoder = Encoder::new(&model.tokenizer).map_err(|error| wrong(&error))?;
         let prompt = encoder.encode(&settings.prompt).map_err(|error| wrong(&error))?;
         let sampler = Sampler::new(&model.tables, settings.temperature, settings.topp, settings.seed);

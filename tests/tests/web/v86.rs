@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use libtest_mimic::Trial;
 use machine::browser::node;
-use model::{settings::Settings, trace::TraceRecord};
+use protocol::{settings::Settings, trace::TraceRecord};
 use serde_json::json;
 use unreallm::web::images;
 

@@ -1,0 +1,85 @@
+//! The ends of a run: off, with a status for whoever started the machine, or halted for ever.
+use crate::bios::{self, Registers};
+use crate::{linear, port};
+use core::arch::asm;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The story was told.
+    Success,
+    /// A refusal, a fault or a panic.
+    Failure,
+}
+
+/// QEMU's isa-debug-exit device: a byte written makes it exit with (byte << 1) | 1.
+const DEBUG_EXIT: u16 = 0xF4;
+const EXIT_SUCCESS: u8 = 0x10;
+const EXIT_FAILURE: u8 = 0x11;
+/// APM: connect to the real-mode interface; set a power state. Ralf Brown's list, INT 15h/53xxh.
+const APM_CONNECT: u32 = 0x5301;
+const APM_SET_STATE: u32 = 0x5307;
+const APM_ALL_DEVICES: u32 = 1;
+const APM_OFF: u32 = 3;
+/// PM1a control ports of QEMU's chipsets, and the value that means "soft off, now".
+const ACPI_PM1A: [u16; 2] = [0x604, 0xB004];
+const ACPI_OFF: u16 = 1 << 13;
+/// Bochs' port: this word switches it off.
+const BOCHS_SHUTDOWN: u16 = 0x8900;
+const BOCHS_WORD: &[u8] = b"Shutdown";
+
+/// The BIOS's reset flag, and the value that skips the memory test. OSDev wiki, "Reboot".
+const RESET_FLAG: u32 = 0x472;
+const WARM_RESET: u16 = 0x1234;
+/// The keyboard controller's command port, and the command that pulses the reset line.
+const KEYBOARD_CONTROLLER: u16 = 0x64;
+const PULSE_RESET: u8 = 0xFE;
+/// How often the port is read until the reset has come: about a second.
+const RESET_PATIENCE: u32 = 1_000_000;
+/// The reset control register of Intel's chipsets, and a full reset.
+const RESET_CONTROL: u16 = 0xCF9;
+const RESET_NOW: u8 = 0x0E;
+
+/// Starts the machine anew, by the keyboard controller and, where that does not work, by the
+/// chipset's reset port.
+pub fn reboot() -> ! {
+    // SAFETY: nothing is left to do.
+    unsafe {
+        linear::pointer::<u16>(RESET_FLAG).write_volatile(WARM_RESET);
+        port::write_u8(KEYBOARD_CONTROLLER, PULSE_RESET);
+        for _ in 0..RESET_PATIENCE {
+            port::read_u8(KEYBOARD_CONTROLLER);
+        }
+        port::write_u8(RESET_CONTROL, RESET_NOW);
+    }
+    halt()
+}
+
+/// Tries the ways to switch off, the one with a status first. Returns where none works.
+pub fn switch_off(outcome: Outcome) {
+    let status = if outcome == Outcome::Success { EXIT_SUCCESS } else { EXIT_FAILURE };
+    // SAFETY: the machine has nothing left to do; the last ports are only written when neither the
+    // debug device nor APM ended the run.
+    unsafe {
+        port::write_u8(DEBUG_EXIT, status);
+        bios::call(0x15, &mut Registers::new(APM_CONNECT));
+        let mut off = Registers::new(APM_SET_STATE);
+        off.ebx = APM_ALL_DEVICES;
+        off.ecx = APM_OFF;
+        bios::call(0x15, &mut off);
+        for port in ACPI_PM1A {
+            port::write_u16(port, ACPI_OFF);
+        }
+        for &byte in BOCHS_WORD {
+            port::write_u8(BOCHS_SHUTDOWN, byte);
+        }
+    }
+}
+
+/// Waits for ever, as cheaply as the CPU can.
+pub fn halt() -> ! {
+    loop {
+        // SAFETY: HLT waits for the next interrupt and changes nothing.
+        unsafe { asm!("sti", "hlt", options(nomem, nostack)) };
+    }
+}

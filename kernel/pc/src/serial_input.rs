@@ -1,0 +1,153 @@
+//! Bytes that come in on the serial port: an interrupt handler puts them into a ring, so that none
+//! is lost while the model thinks and an idle machine can sleep.
+//!
+//! Sources: National Semiconductor PC16550D data sheet; Intel 8259A data sheet.
+use crate::serial::COM1;
+use crate::{faults, port};
+use core::arch::global_asm;
+use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicU8, Ordering};
+
+/// Registers of the UART: received data, interrupt enable, modem control, line status.
+const DATA: u16 = COM1;
+const INTERRUPT_ENABLE: u16 = COM1 + 1;
+const MODEM_CONTROL: u16 = COM1 + 4;
+const LINE_STATUS: u16 = COM1 + 5;
+/// Interrupt enable: received data.
+const RECEIVED_DATA: u8 = 1 << 0;
+/// Line status: there is a byte.
+const DATA_READY: u8 = 1 << 0;
+/// Modem control: terminal ready, OUT2 (which lets the interrupt through), and ready for bytes.
+const READY: u8 = 1 << 0 | 1 << 3 | REQUEST_TO_SEND;
+/// Modem control: ready for bytes.
+const REQUEST_TO_SEND: u8 = 1 << 1;
+/// The first interrupt controller: command and mask ports, the command "end of interrupt".
+const PIC_COMMAND: u16 = 0x20;
+const PIC_MASK: u16 = 0x21;
+const END_OF_INTERRUPT: u8 = 0x20;
+/// The line of COM1.
+const IRQ4: u8 = 1 << 4;
+
+/// 256 bytes, so that the indices wrap by themselves. One byte stays free: equal indices mean empty.
+#[repr(C)]
+struct Ring {
+    bytes: [UnsafeCell<u8>; 256],
+    /// Where the handler writes next.
+    head: AtomicU8,
+    /// Where the kernel reads next.
+    tail: AtomicU8,
+    /// The ring was full: the handler told the other side to wait and switched its interrupt off.
+    closed: AtomicU8,
+}
+
+// SAFETY: a byte is written by the handler before it moves `head` over it, and read only after that
+// and before `tail` moves over it.
+unsafe impl Sync for Ring {}
+
+static RING: Ring = Ring {
+    bytes: [const { UnsafeCell::new(0) }; 256],
+    head: AtomicU8::new(0),
+    tail: AtomicU8::new(0),
+    closed: AtomicU8::new(0),
+};
+
+// IN: an interrupt frame on whatever stack was in use, IRQ 4 in service, interrupts off. OUT: all
+// registers as they were. Loading DS in real mode changes its base only, so its limit stays flat.
+global_asm!(
+    ".section .text.serial_interrupt, \"ax\"",
+    "serial_interrupt:",
+    "pushw %ax",
+    "pushw %bx",
+    "pushw %dx",
+    "pushw %ds",
+    "xorw %ax, %ax",
+    "movw %ax, %ds",
+    "2:",
+    "movw ${line_status}, %dx",
+    "inb %dx, %al",
+    "testb ${data_ready}, %al",
+    "jz 4f",
+    "movzbw {ring} + {head}, %bx",
+    "movb %bl, %ah",
+    "incb %ah",
+    "cmpb {ring} + {tail}, %ah",
+    "je 3f",
+    "movw ${data}, %dx",
+    "inb %dx, %al",
+    "movb %al, {ring}(%bx)",
+    "movb %ah, {ring} + {head}",
+    "jmp 2b",
+    "3:", // full
+    "movb $1, {ring} + {closed}",
+    "movw ${interrupt_enable}, %dx",
+    "xorb %al, %al",
+    "outb %al, %dx",
+    "movw ${modem_control}, %dx",
+    "movb ${not_ready}, %al",
+    "outb %al, %dx",
+    "4:",
+    "movb ${end_of_interrupt}, %al",
+    "outb %al, ${pic}",
+    "popw %ds",
+    "popw %dx",
+    "popw %bx",
+    "popw %ax",
+    "iretw",
+    line_status = const LINE_STATUS,
+    data_ready = const DATA_READY,
+    data = const DATA,
+    interrupt_enable = const INTERRUPT_ENABLE,
+    modem_control = const MODEM_CONTROL,
+    not_ready = const READY & !REQUEST_TO_SEND,
+    end_of_interrupt = const END_OF_INTERRUPT,
+    pic = const PIC_COMMAND,
+    ring = sym RING,
+    head = const core::mem::offset_of!(Ring, head),
+    tail = const core::mem::offset_of!(Ring, tail),
+    closed = const core::mem::offset_of!(Ring, closed),
+    options(att_syntax),
+);
+
+unsafe extern "C" {
+    fn serial_interrupt();
+}
+
+/// Begins to listen. The UART must have been set up.
+pub fn listen() {
+    faults::set_irq4_handler(serial_interrupt);
+    open();
+    // SAFETY: IRQ 4 has its handler now; the other lines stay as they are.
+    unsafe { port::write_u8(PIC_MASK, port::read_u8(PIC_MASK) & !IRQ4) };
+}
+
+/// Lets bytes come.
+fn open() {
+    RING.closed.store(0, Ordering::Relaxed);
+    // SAFETY: sets what `console::serial` set, and the received data interrupt.
+    unsafe {
+        port::write_u8(MODEM_CONTROL, READY);
+        port::write_u8(INTERRUPT_ENABLE, RECEIVED_DATA);
+    }
+}
+
+/// Has nothing come that was not read?
+pub fn is_empty() -> bool {
+    RING.head.load(Ordering::Acquire) == RING.tail.load(Ordering::Relaxed)
+}
+
+/// The next byte, if one has come.
+pub fn read() -> Option<u8> {
+    if is_empty() {
+        // All is read, so there is room again.
+        if RING.closed.load(Ordering::Relaxed) != 0 {
+            open();
+        }
+        return None;
+    }
+    let tail = RING.tail.load(Ordering::Relaxed);
+    // SAFETY: `head` has moved over this byte, so the handler has written it and will not again
+    // before `tail` moves on.
+    let byte = unsafe { RING.bytes[usize::from(tail)].get().read_volatile() };
+    RING.tail.store(tail.wrapping_add(1), Ordering::Release);
+    Some(byte)
+}

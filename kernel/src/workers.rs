@@ -1,0 +1,18 @@
+//! The machine's processors, as the engine knows workers.
+use model::workers::Workers;
+use pc::processors;
+
+/// The processors that were started, this one first.
+pub struct MachineWorkers<'a>(pub &'a processors::Workers);
+
+// SAFETY: `processors::Workers::run` calls the job once on each processor, with its own number, and returns
+// when all calls have; what they wrote is then visible.
+unsafe impl Workers for MachineWorkers<'_> {
+    fn size(&self) -> usize {
+        self.0.size()
+    }
+
+    fn run(&self, job: &(dyn Fn(usize) + Sync)) {
+        self.0.run(job);
+    }
+}
