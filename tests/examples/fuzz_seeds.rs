@@ -4,12 +4,13 @@
 //! `cargo run -p unreallm-tests --example fuzz_seeds`
 use std::{error::Error, fs, io::Cursor, path::Path};
 
+use model::engine::EngineKind;
 use model::host::{
     checkpoint::{Checkpoint, Weight},
     pack::pack,
     synth::{parse_shape, write_checkpoint},
 };
-use protocol::settings::{EngineKind, Settings};
+use protocol::settings::Settings;
 
 /// Bytes of a settings sector's first line.
 const FIRST_LINE: usize = "unreallm-settings crc=xxxxxxxx\n".len();
@@ -36,7 +37,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         prompt: "One day,\n a \\ dog".into(),
         temperature: 45875, // 0.7
         seed: u64::MAX,
-        engine: EngineKind::Sectorllm,
         cpus: 16,
         ..Settings::default()
     };
@@ -99,7 +99,7 @@ fn packed(version_0: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut checkpoint = Checkpoint::open(Cursor::new(version_0))?;
     let tokenizer = vec![0; 4 + 8 * checkpoint.shape.vocab_size];
     let mut out = Cursor::new(Vec::new());
-    pack(&mut checkpoint, &tokenizer, "seed", &mut out, |_, _| {})?;
+    pack(EngineKind::Int8, &mut checkpoint, &tokenizer, "seed", &mut out, |_, _| {})?;
     Ok(out.into_inner())
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use model::{
     encoder::Encoder,
-    engine::Engine,
+    engine::{Engine, EngineKind},
     generate::{Generator, Options},
     host::{
         checkpoint::Checkpoint,
@@ -16,15 +16,12 @@ use model::{
         synth::{parse_shape, write_checkpoint},
     },
     int8::Int8,
-    packed::{Model, PackedHeader},
+    packed::Packed,
     sampler::Sampler,
     sectorllm::Sectorllm,
     simd::Simd,
 };
-use protocol::{
-    settings::{EngineKind, Settings},
-    trace::TraceRecord,
-};
+use protocol::{settings::Settings, trace::TraceRecord};
 use tempfile::TempDir;
 use unreallm::{
     embedded,
@@ -65,7 +62,21 @@ impl Golden {
     /// # Errors
     /// [`Error::Missing`] if the model is not on this computer.
     pub fn new(name: &str, settings: &Settings, medium: Medium) -> Result<Self, Error> {
-        Self::of_packed(&packed(name)?, &embedded::machine_code(), settings, medium)
+        Self::of_engine(EngineKind::Int8, name, settings, medium)
+    }
+
+    /// The same with another engine.
+    ///
+    /// # Errors
+    /// As [`Golden::new`].
+    pub fn of_engine(
+        engine: EngineKind,
+        name: &str,
+        settings: &Settings,
+        medium: Medium,
+    ) -> Result<Self, Error> {
+        let code = embedded::machine_code_for(engine);
+        Self::of_packed(&packed_for(engine, name)?, &code, settings, medium)
     }
 
     /// An image of a packed model with any machine code.
@@ -102,15 +113,25 @@ pub fn image_of(
     fs::read(&path).map_err(Error::io("read the image"))
 }
 
-/// A model by name, packed. Packed once in each run.
+/// [`packed_for`] the int8 engine.
+///
+/// # Errors
+/// As [`packed_for`].
+pub fn packed(name: &str) -> Result<Vec<u8>, Error> {
+    packed_for(EngineKind::Int8, name)
+}
+
+/// A model by name, packed for an engine. Packed once in each run.
 ///
 /// # Errors
 /// [`Error::Missing`] if the model is not on this computer.
-pub fn packed(name: &str) -> Result<Vec<u8>, Error> {
-    static PACKED: Mutex<Option<HashMap<String, Vec<u8>>>> = Mutex::new(None);
+pub fn packed_for(engine: EngineKind, name: &str) -> Result<Vec<u8>, Error> {
+    type Key = (&'static str, String);
+    static PACKED: Mutex<Option<HashMap<Key, Vec<u8>>>> = Mutex::new(None);
     let mut all = PACKED.lock().unwrap_or_else(PoisonError::into_inner);
     let all = all.get_or_insert_default();
-    if let Some(packed) = all.get(name) {
+    let key = (engine.name(), name.to_owned());
+    if let Some(packed) = all.get(&key) {
         return Ok(packed.clone());
     }
     let folders = Folders::of_user();
@@ -124,8 +145,8 @@ pub fn packed(name: &str) -> Result<Vec<u8>, Error> {
     let vocabulary = read_checkpoint(&bytes)?.shape.vocab_size;
     let tokenizer = folders.find_tokenizer(&found, vocabulary).map_err(refused("the tokenizer"))?;
     let tokenizer = tokenizer.read().map_err(refused("the tokenizer"))?;
-    let packed = pack_bytes(&found.name, &bytes, &tokenizer)?;
-    all.insert(name.to_owned(), packed.clone());
+    let packed = pack_bytes(engine, &found.name, &bytes, &tokenizer)?;
+    all.insert(key, packed.clone());
     Ok(packed)
 }
 
@@ -137,7 +158,7 @@ pub fn synthetic(shape: &str) -> Result<Vec<u8>, Error> {
     let parsed = parse_shape(shape).map_err(refused("the shape"))?;
     let mut checkpoint = Vec::new();
     write_checkpoint(&parsed, 1, &mut checkpoint).map_err(Error::io("make a checkpoint"))?;
-    pack_bytes(shape, &checkpoint, &numbered_pieces(parsed.vocab_size))
+    pack_bytes(EngineKind::Int8, shape, &checkpoint, &numbered_pieces(parsed.vocab_size))
 }
 
 /// A tokenizer in llama2.c's format: longest piece; then for each its score, length and bytes.
@@ -157,10 +178,10 @@ fn read_checkpoint(bytes: &[u8]) -> Result<Checkpoint<Cursor<&[u8]>>, Error> {
     Checkpoint::open(Cursor::new(bytes)).map_err(refused("reading the checkpoint"))
 }
 
-fn pack_bytes(name: &str, checkpoint: &[u8], tokenizer: &[u8]) -> Result<Vec<u8>, Error> {
+fn pack_bytes(engine: EngineKind, name: &str, checkpoint: &[u8], tokenizer: &[u8]) -> Result<Vec<u8>, Error> {
     let mut checkpoint = read_checkpoint(checkpoint)?;
     let mut out = Cursor::new(Vec::new());
-    pack(&mut checkpoint, tokenizer, name, &mut out, |_, _| {}).map_err(refused("the packer"))?;
+    pack(engine, &mut checkpoint, tokenizer, name, &mut out, |_, _| {}).map_err(refused("the packer"))?;
     Ok(out.into_inner())
 }
 
@@ -169,32 +190,32 @@ fn pack_bytes(name: &str, checkpoint: &[u8], tokenizer: &[u8]) -> Result<Vec<u8>
 /// # Errors
 /// [`Error::Answer`] with the engine's sentence, where it refuses model or prompt.
 pub fn tell(packed: &[u8], settings: &Settings) -> Result<(String, Vec<TraceRecord>), Error> {
-    let mut source = packed;
-    let header = PackedHeader::read(&mut source).map_err(refused("the packed model"))?;
-    let model = Model::load(&header, &mut source).map_err(refused("the packed model"))?;
-    let context = model.shape.seq_len;
-    let mut engine: Box<dyn Engine> = match settings.engine {
-        EngineKind::Int8 => {
-            Box::new(Int8::new(&model, context, Simd::best()).map_err(refused("the engine"))?)
+    let packed = Packed::read(&mut &packed[..]).map_err(refused("the packed model"))?;
+    let text = packed.text().map_err(refused("the tokenizer"))?;
+    let context = text.shape.seq_len;
+    let mut engine: Box<dyn Engine> = match (packed.model(), packed.sectorllm()) {
+        (Some(model), _) => Box::new(Int8::new(model, context, Simd::best()).map_err(refused("the engine"))?),
+        (None, weights) => {
+            let weights = weights.expect("one of the two");
+            Box::new(Sectorllm::new(weights, context).map_err(refused("the engine"))?)
         }
-        EngineKind::Sectorllm => Box::new(Sectorllm::new(&model, context).map_err(refused("the engine"))?),
     };
-    let encoder = Encoder::new(&model.tokenizer).map_err(refused("the tokenizer"))?;
+    let encoder = Encoder::new(&text.tokenizer).map_err(refused("the tokenizer"))?;
     let prompt = encoder.encode(&settings.prompt).map_err(refused("the prompt"))?;
-    let sampler = Sampler::new(&model.tables, settings.temperature, settings.topp, settings.seed);
+    let sampler = Sampler::new(text.tables, settings.temperature, settings.topp, settings.seed);
     let options = Options {
         steps: settings.steps as usize,
         trace: true,
         endless: settings.endless,
         raw_bytes: settings.raw_bytes,
     };
-    let mut generator = Generator::new(&mut *engine, &model.tokenizer, sampler, &prompt, options);
-    let (mut text, mut trace) = (Vec::new(), Vec::new());
+    let mut generator = Generator::new(&mut *engine, &text.tokenizer, sampler, &prompt, options);
+    let (mut told, mut trace) = (Vec::new(), Vec::new());
     while let Some(step) = generator.step().map_err(refused("the engine"))? {
-        text.extend(step.piece.bytes());
-        trace.extend(step.trace());
+        told.extend(step.piece.bytes());
+        trace.extend(TraceRecord::of(&step));
     }
-    Ok((String::from_utf8_lossy(&text).into_owned(), trace))
+    Ok((String::from_utf8_lossy(&told).into_owned(), trace))
 }
 
 /// For `map_err`: the host library refused.

@@ -2,10 +2,13 @@
 use model::crc32::crc32;
 use model::engine::Engine;
 use model::int8::Int8;
+use model::packed::{HEADER_PREFIX, MAGIC, Packed, PackedError, PackedHeader, VERSION};
+use model::sectorllm::Sectorllm;
 use model::simd::Simd;
-use model::packed::{HEADER_PREFIX, MAGIC, Model, PackedError, PackedHeader, VERSION};
 use model::source::EndOfSource;
 
+/// Why an engine is always there.
+const MEMORY: &str = "there is memory for a small model";
 /// Positions that are read of each model.
 const POSITIONS: usize = 3;
 /// Models that would take more memory are not loaded: a fuzzer's inputs are small, so they lie.
@@ -29,7 +32,7 @@ pub fn repair(bytes: &mut [u8]) {
 }
 
 /// Reads a packed model, header and tensors. `None` where the header promises more than there is.
-pub fn load(bytes: &[u8]) -> Option<Result<(PackedHeader, Model), PackedError<EndOfSource>>> {
+pub fn load(bytes: &[u8]) -> Option<Result<Packed, PackedError<EndOfSource>>> {
     let mut rest = bytes;
     let header = match PackedHeader::read(&mut rest) {
         Ok(header) => header,
@@ -38,17 +41,23 @@ pub fn load(bytes: &[u8]) -> Option<Result<(PackedHeader, Model), PackedError<En
     if header.packed_bytes() > bytes.len() as u64 || header.memory(POSITIONS).total() > MOST_MEMORY {
         return None;
     }
-    Some(Model::load(&header, &mut rest).map(|model| (header, model)))
+    Some(Packed::read_payload(header, &mut rest).and_then(|packed| packed.check().map(|()| packed)))
 }
 
-/// Runs the first positions of a model with every kernel and asserts that all give the same logits.
-pub fn run(model: &Model) {
-    let context = POSITIONS.min(model.shape.seq_len);
-    let last = model.shape.vocab_size as u32 - 1;
+/// Runs the first positions of a model with all SIMD and asserts that all give the same logits.
+pub fn run(packed: &Packed) {
+    let shape = packed.header.shape;
+    let context = POSITIONS.min(shape.seq_len);
+    let last = shape.vocab_size as u32 - 1;
     let all_logits: Vec<Vec<i32>> = Simd::all()
         .into_iter()
-        .map(|kernel| {
-            let mut engine = Int8::new(model, context, kernel).expect("there is memory for a small model");
+        .map(|simd| {
+            let mut engine: Box<dyn Engine> = match (packed.model(), packed.sectorllm()) {
+                (Some(model), _) => Box::new(Int8::new(model, context, simd).expect(MEMORY)),
+                (None, weights) => {
+                    Box::new(Sectorllm::new(weights.expect("one of the two"), context).expect(MEMORY))
+                }
+            };
             // One position past the context, so that the window rolls.
             let logits = (0..=context).map(|pos| {
                 let token = last.saturating_sub(pos as u32);
@@ -57,6 +66,6 @@ pub fn run(model: &Model) {
             logits.collect::<Vec<_>>().concat()
         })
         .collect();
-    assert!(all_logits.iter().all(|logits| logits.len() == (context + 1) * model.shape.vocab_size));
-    assert!(all_logits.iter().all(|logits| *logits == all_logits[0]), "kernels differ");
+    assert!(all_logits.iter().all(|logits| logits.len() == (context + 1) * shape.vocab_size));
+    assert!(all_logits.iter().all(|logits| *logits == all_logits[0]), "SIMD differs");
 }

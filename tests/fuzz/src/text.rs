@@ -2,9 +2,9 @@
 use model::tokenizer::{BOS, Tokenizer};
 
 /// The project's own tokenizer: 512 pieces with byte fallback.
-pub fn bedtime() -> Tokenizer {
+pub fn bedtime() -> Tokenizer<'static> {
     let file = include_bytes!("../../../model/bedtime260K/bedtime260K.tok.bin");
-    Tokenizer::parse(file.to_vec(), 512).expect("the project's own tokenizer is good")
+    Tokenizer::parse(file, 512).expect("the project's own tokenizer is good")
 }
 
 /// The text that tokens print, as a story does.

@@ -3,6 +3,7 @@
 #![no_main]
 use harness::model_file::{load, run};
 use libfuzzer_sys::fuzz_target;
+use model::engine::EngineKind;
 use model::host::checkpoint::{Checkpoint, CheckpointError, ORDER_V0, Weight};
 use model::host::pack::pack;
 use model::shape::Shape;
@@ -24,11 +25,12 @@ fuzz_target!(|data: &[u8]| {
 
     let tokenizer = vec![0; 4 + 8 * shape.vocab_size];
     let mut packed = Cursor::new(Vec::new());
-    let header = pack(&mut checkpoint, &tokenizer, "fuzz", &mut packed, |_, _| {}).expect("it is small");
+    let header = pack(EngineKind::Int8, &mut checkpoint, &tokenizer, "fuzz", &mut packed, |_, _| {})
+        .expect("it is small");
     if let Some(loaded) = load(packed.get_ref()) {
-        let (read, model) = loaded.expect("what was packed can be loaded");
-        assert_eq!((read, model.shape), (header, shape));
-        run(&model);
+        let packed = loaded.expect("what was packed can be loaded");
+        assert_eq!((&packed.header, packed.header.shape), (&header, shape));
+        run(&packed);
     }
 });
 

@@ -2,10 +2,10 @@
 //! stand-ins apart; every character has its place in code page 437; and what was shown cell by cell is
 //! what the screen holds.
 #![no_main]
+use libfuzzer_sys::fuzz_target;
 use terminal::cp437::{from_char, to_char};
 use terminal::screen::{COLUMNS, Display, PLAIN, ROWS, Screen, TEXT_ROWS};
 use terminal::utf8::{BROKEN, Decoder};
-use libfuzzer_sys::fuzz_target;
 
 /// A display that remembers.
 struct Cells {

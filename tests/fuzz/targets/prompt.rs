@@ -2,13 +2,13 @@
 //! wraps, the cursor never leaves the line, what is entered is what stood there; and no noise leaves
 //! the line deaf.
 #![no_main]
+use libfuzzer_sys::fuzz_target;
 use prompt::command::{self, Request};
 use prompt::editor::Editor;
 use prompt::key::Key;
 use prompt::line::LINE_LIMIT;
 use prompt::serial_keys::SerialKeys;
 use prompt::viewport::{MARK, WIDTH};
-use libfuzzer_sys::fuzz_target;
 
 /// A row of a terminal that knows characters, blanks and backspaces.
 #[derive(Default)]

@@ -25,7 +25,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
         lines.iter().filter_map(|line| line.split_first()).filter(|(_, piece)| !piece.contains(&b'<'));
     let count = pieces.map(|(&score, piece)| add(piece, score)).count();
 
-    let tokenizer = Tokenizer::parse(file, 3 + 256 + count).expect("a tokenizer as llama2.c writes it");
+    let tokenizer = Tokenizer::parse(&file, 3 + 256 + count).expect("a tokenizer as llama2.c writes it");
     let encoder = Encoder::new(&tokenizer).expect("there is memory for a small vocabulary");
     let tokens = encoder.encode(text).expect("every byte has a piece");
     let pieces = tokens.iter().flat_map(|&token| match token.checked_sub(FIRST_BYTE) {

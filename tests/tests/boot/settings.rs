@@ -10,7 +10,8 @@ use machine::{
     qemu::Qemu,
     transcript::Transcript,
 };
-use protocol::settings::{EngineKind, Settings, parse_decimal};
+use model::engine::EngineKind;
+use protocol::settings::{Settings, parse_decimal};
 use unreallm::{embedded, image::Medium};
 
 use crate::{
@@ -27,7 +28,7 @@ const PROMPT: &str = "The dog said: \"Ça va?\"\nThen";
 
 /// The tests of this file.
 pub fn cases() -> Vec<Trial> {
-    let sector = Settings { engine: EngineKind::Sectorllm, ..traced(TOKENS) };
+    let sector = traced(TOKENS);
     let prompt = Settings { prompt: PROMPT.into(), ..traced(FEW_TOKENS) };
     let chance = Settings {
         temperature: parse_decimal("0.8").expect("a number"),
@@ -37,21 +38,21 @@ pub fn cases() -> Vec<Trial> {
     };
     let both = Settings { prompt: PROMPT.into(), ..chance.clone() };
     let mut cases = Vec::new();
-    for (what, settings, models) in [
-        ("sector", sector, &[BUILT_IN, PUBLISHED][..]),
-        ("prompt", prompt, &[PUBLISHED]),
-        ("chance", chance, &[PUBLISHED]),
-        ("prompt_and_chance", both, &[BUILT_IN]),
+    for (what, engine, settings, models) in [
+        ("sector", EngineKind::Sectorllm, sector, &[BUILT_IN, PUBLISHED][..]),
+        ("prompt", EngineKind::Int8, prompt, &[PUBLISHED]),
+        ("chance", EngineKind::Int8, chance, &[PUBLISHED]),
+        ("prompt_and_chance", EngineKind::Int8, both, &[BUILT_IN]),
     ] {
         for &model in models {
             let [on_qemu, on_bochs] = [settings.clone(), settings.clone()];
             cases.push(case(&format!("settings::{what}_qemu_{model}"), move || {
-                let golden = Golden::new(model, &on_qemu, Medium::Disk)?;
+                let golden = Golden::of_engine(engine, model, &on_qemu, Medium::Disk)?;
                 let status = equals(&mut Qemu::q35().boot(&golden.image)?, &golden)?;
                 ensure(status == Some(EXIT_TOLD), || format!("exit code {status:?}"))
             }));
             cases.push(case(&format!("settings::{what}_bochs_{model}"), move || {
-                let golden = Golden::new(model, &on_bochs, Medium::Disk)?;
+                let golden = Golden::of_engine(engine, model, &on_bochs, Medium::Disk)?;
                 equals(&mut Bochs::default().boot(&golden.image)?, &golden).map(|_| ())
             }));
         }
@@ -67,9 +68,8 @@ pub fn cases() -> Vec<Trial> {
 /// The 1356-byte build's own output, byte pieces and all.
 fn original_story() -> Result<(), Trouble> {
     let original = beside_models("sector-1356-story.txt")?;
-    let settings =
-        Settings { engine: EngineKind::Sectorllm, raw_bytes: true, exit: true, ..Settings::default() };
-    let golden = Golden::new(PUBLISHED, &settings, Medium::Disk)?;
+    let settings = Settings { raw_bytes: true, exit: true, ..Settings::default() };
+    let golden = Golden::of_engine(EngineKind::Sectorllm, PUBLISHED, &settings, Medium::Disk)?;
     let (_, log) = Qemu::q35().boot(&golden.image)?.wait_for_end()?;
     let text = Transcript::parse(&log).text;
     ensure(text.contains(&format!("\n{}\n", original.trim_end_matches('\n'))), || {

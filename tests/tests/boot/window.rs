@@ -5,7 +5,8 @@ use machine::{
     golden::{BUILT_IN, Golden, synthetic, traced},
     qemu::Qemu,
 };
-use protocol::settings::{EngineKind, Settings};
+use model::engine::EngineKind;
+use protocol::settings::Settings;
 use unreallm::{embedded, image::Medium};
 
 use crate::{
@@ -20,16 +21,16 @@ const SHORT_WINDOW: &str = "64,96,2,4,2,512,24";
 
 /// The tests of this file.
 pub fn cases() -> Vec<Trial> {
-    let long = |engine| Settings { engine, endless: true, ..traced(FOUR_WINDOWS) };
+    let long = || Settings { endless: true, ..traced(FOUR_WINDOWS) };
     vec![
-        case("window::int8_four_windows", move || told(&Qemu::q35(), &golden(&long(EngineKind::Int8))?)),
+        case("window::int8_four_windows", move || told(&Qemu::q35(), &golden(EngineKind::Int8, &long())?)),
         case("window::sector_four_windows", move || {
-            told(&Qemu::q35(), &golden(&long(EngineKind::Sectorllm))?)
+            told(&Qemu::q35(), &golden(EngineKind::Sectorllm, &long())?)
         }),
         case("window::int8_on_a_486", move || {
             let qemu = Qemu { cpu: Some("486"), ..Qemu::default() };
             let settings = Settings { endless: true, ..traced(560) };
-            told(&qemu, &golden(&settings)?)
+            told(&qemu, &golden(EngineKind::Int8, &settings)?)
         }),
         case("window::bochs", || {
             let settings = Settings { temperature: 1 << 16, endless: true, ..traced(4 * 24) };
@@ -44,8 +45,8 @@ pub fn cases() -> Vec<Trial> {
     ]
 }
 
-fn golden(settings: &Settings) -> Result<Golden, Trouble> {
-    Ok(Golden::new(BUILT_IN, settings, Medium::Disk)?)
+fn golden(engine: EngineKind, settings: &Settings) -> Result<Golden, Trouble> {
+    Ok(Golden::of_engine(engine, BUILT_IN, settings, Medium::Disk)?)
 }
 
 /// As many steps as were asked for, each as on the host.
