@@ -86,6 +86,7 @@ fn two_products([a, b]: [i32; 2], [p, q]: [i32; 2], bits: u32) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::checkpoint::rope_frequencies;
     use crate::host::pack::rope_table;
 
     /// `x` turned to `pos`.
@@ -98,7 +99,7 @@ mod tests {
 
     #[test]
     fn pairs_are_turned_as_in_llama2c() {
-        let rope = Rope { table: &rope_table(100, 8), pairs: 4 };
+        let rope = Rope { table: &rope_table(100, &rope_frequencies(10_000.0, 8)), pairs: 4 };
         let x: Vec<i32> = (0..16).map(|i| (i - 7) * 100_000).collect();
         // The last two are past the table.
         for (pos, bound) in [(0, 0.51), (1, 0.51), (99, 0.51), (100, 1.0), (123_456, 3.0)] {
@@ -115,7 +116,7 @@ mod tests {
 
     #[test]
     fn the_largest_values_are_limited() {
-        let rope = Rope { table: &rope_table(2, 2), pairs: 1 };
+        let rope = Rope { table: &rope_table(2, &rope_frequencies(10_000.0, 2)), pairs: 1 };
         assert_eq!(rotated(&rope, &[i32::MAX, i32::MAX], 1)[1], i32::MAX);
     }
 }

@@ -17,7 +17,7 @@ const HIDDEN: usize = Shape::STORIES260K.hidden_dim;
 const LAYERS: usize = Shape::STORIES260K.n_layers;
 const VOCAB: usize = Shape::STORIES260K.vocab_size;
 const SEQ: usize = Shape::STORIES260K.seq_len;
-const HEAD: usize = Shape::STORIES260K.head_size();
+const HEAD: usize = Shape::STORIES260K.head_size;
 const KV_DIM: usize = Shape::STORIES260K.kv_dim();
 const QKV: usize = Shape::STORIES260K.qkv_dim();
 /// Query heads to a key/value head.

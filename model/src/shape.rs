@@ -14,6 +14,8 @@ pub struct Shape {
     pub n_heads: usize,
     /// Number of key/value heads; query heads share them in groups.
     pub n_kv_heads: usize,
+    /// Values in one head's query, key or value.
+    pub head_size: usize,
     /// Number of tokens in the vocabulary.
     pub vocab_size: usize,
     /// Longest sequence the model was trained for.
@@ -35,30 +37,31 @@ impl Shape {
         n_layers: 5,
         n_heads: 8,
         n_kv_heads: 4,
+        head_size: 8,
         vocab_size: 512,
         seq_len: 512,
         shared_classifier: true,
     };
 
-    /// Values in one head's query, key or value.
-    pub const fn head_size(&self) -> usize {
-        self.dim / self.n_heads
+    /// Length of a position's queries over all heads.
+    pub const fn q_dim(&self) -> usize {
+        self.head_size * self.n_heads
     }
 
     /// Length of a position's keys (and of its values) over all heads.
     pub const fn kv_dim(&self) -> usize {
-        self.head_size() * self.n_kv_heads
+        self.head_size * self.n_kv_heads
     }
 
     /// Rows of the joined matrix \[wq | wk | wv\].
     pub const fn qkv_dim(&self) -> usize {
-        self.dim + 2 * self.kv_dim()
+        self.q_dim() + 2 * self.kv_dim()
     }
 
     /// Number of weights in matrices and norms, the embedding once where it is shared.
     pub fn parameters(&self) -> u64 {
         let (dim, hidden) = (self.dim as u64, self.hidden_dim as u64);
-        let layer = dim * self.qkv_dim() as u64 + dim * dim + 3 * dim * hidden + 2 * dim;
+        let layer = dim * (self.qkv_dim() + self.q_dim()) as u64 + 3 * dim * hidden + 2 * dim;
         let tables = if self.shared_classifier { 1 } else { 2 };
         tables * self.vocab_size as u64 * dim + self.n_layers as u64 * layer + dim
     }
@@ -71,6 +74,7 @@ impl Shape {
             ("n_layers", self.n_layers, MAX_LAYERS),
             ("n_heads", self.n_heads, MAX_LENGTH),
             ("n_kv_heads", self.n_kv_heads, MAX_LENGTH),
+            ("head_size", self.head_size, MAX_LENGTH),
             ("vocab_size", self.vocab_size, MAX_LENGTH),
             ("seq_len", self.seq_len, MAX_LENGTH),
         ];
@@ -79,14 +83,16 @@ impl Shape {
                 return Err(ShapeError::OutOfRange { name, value, limit });
             }
         }
-        if !self.dim.is_multiple_of(self.n_heads) {
-            return Err(ShapeError::Heads { dim: self.dim, n_heads: self.n_heads });
-        }
         if !self.n_heads.is_multiple_of(self.n_kv_heads) {
             return Err(ShapeError::KvHeads { n_heads: self.n_heads, n_kv_heads: self.n_kv_heads });
         }
-        if !self.head_size().is_multiple_of(2) {
-            return Err(ShapeError::OddHead { head_size: self.head_size() });
+        if !self.head_size.is_multiple_of(2) {
+            return Err(ShapeError::OddHead { head_size: self.head_size });
+        }
+        // Matrices are of the dimensions' products, and all their sums go over one of these.
+        let (name, value) = ("n_heads · head_size", self.n_heads.saturating_mul(self.head_size));
+        if value > MAX_LENGTH {
+            return Err(ShapeError::OutOfRange { name, value, limit: MAX_LENGTH });
         }
         Ok(())
     }
@@ -112,13 +118,6 @@ pub enum ShapeError {
         /// The largest value that is accepted.
         limit: usize,
     },
-    /// `dim` cannot be shared out to the heads.
-    Heads {
-        /// The dim found.
-        dim: usize,
-        /// The number of heads found.
-        n_heads: usize,
-    },
     /// The query heads cannot be shared out to the key/value heads.
     KvHeads {
         /// The number of query heads found.
@@ -138,9 +137,6 @@ impl fmt::Display for ShapeError {
         match *self {
             Self::OutOfRange { name, value, limit } => {
                 write!(f, "the model's {name} is {value}, it must be between 1 and {limit}")
-            }
-            Self::Heads { dim, n_heads } => {
-                write!(f, "the model's dim {dim} is not divisible by its {n_heads} heads")
             }
             Self::KvHeads { n_heads, n_kv_heads } => {
                 write!(f, "the model's {n_heads} heads are not divisible by its {n_kv_heads} kv heads")
@@ -163,7 +159,7 @@ mod tests {
         let shape = Shape::STORIES260K;
         assert_eq!(shape.check(), Ok(()));
         assert_eq!(shape.parameters(), 260_032);
-        assert_eq!(shape.head_size(), 8);
+        assert_eq!(shape.head_size, 8);
         assert_eq!(shape.qkv_dim(), 128);
     }
 
@@ -173,9 +169,10 @@ mod tests {
         let refused = |shape: Shape| shape.check().unwrap_err().to_string();
         assert!(refused(Shape { n_layers: 0, ..good }).contains("n_layers is 0"));
         assert!(refused(Shape { dim: usize::MAX, ..good }).contains("dim is"));
-        assert!(refused(Shape { n_heads: 7, ..good }).contains("not divisible by its 7 heads"));
+        assert!(refused(Shape { n_heads: 7, ..good }).contains("7 heads are not divisible by its 4"));
         assert!(refused(Shape { n_kv_heads: 3, ..good }).contains("3 kv heads"));
-        let odd = Shape { n_heads: 64, n_kv_heads: 64, ..good };
-        assert!(refused(odd).contains("head size 1 is odd"));
+        assert!(refused(Shape { head_size: 7, ..good }).contains("head size 7 is odd"));
+        let wide = Shape { n_heads: 1 << 16, head_size: 1 << 16, n_kv_heads: 1, ..good };
+        assert!(refused(wide).contains("n_heads · head_size is"));
     }
 }

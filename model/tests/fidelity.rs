@@ -1,6 +1,6 @@
 //! int8 against fp32 over many small random shapes: no shape may be an outlier.
 use model::engine::{Engine, EngineKind};
-use model::host::checkpoint::{Checkpoint, ORDER_V0, Weight};
+use model::host::checkpoint::{Checkpoint, Weight, llama2c::ORDER_V0};
 use model::host::fp32::{Fp32, Weights};
 use model::host::pack::pack_in_memory;
 use model::host::synth::write_checkpoint;
@@ -40,6 +40,7 @@ fn random_shape(seed: u64) -> Shape {
         n_layers: 1 + below(4),
         n_heads,
         n_kv_heads,
+        head_size: HEAD,
         vocab_size: 3 + below(300),
         seq_len: 1 + below(40),
         shared_classifier: below(2) == 0,

@@ -133,7 +133,7 @@ pub fn inspect(path: &Path) -> Result<Contents, InspectError> {
         return image(path, &mut file, bytes).map(Contents::Image);
     }
     match Checkpoint::open(file) {
-        Ok(checkpoint) => Ok(Contents::Checkpoint { shape: checkpoint.shape, bytes }),
+        Ok(checkpoint) => Ok(Contents::Checkpoint { shape: checkpoint.shape(), bytes }),
         Err(cause) => Err(InspectError::Unknown { path: path.into(), cause }),
     }
 }

@@ -82,7 +82,7 @@ impl PackInput {
         };
         let checkpoint = Checkpoint::open(reader)
             .map_err(|cause| PackingError::Checkpoint { file: file.clone(), cause })?;
-        let pieces = checkpoint.shape.vocab_size;
+        let pieces = checkpoint.shape().vocab_size;
         let tokenizer = match tokenizer {
             Some(path) => ModelFile::OnDisk(path.into()),
             None => folders.find_tokenizer(found, pieces)?,
@@ -95,7 +95,7 @@ impl PackInput {
 
     /// The model's shape.
     pub fn shape(&self) -> Shape {
-        self.checkpoint.shape
+        self.checkpoint.shape()
     }
 
     /// Quantizes and packs the model for an engine into `out`, from where it stands on.

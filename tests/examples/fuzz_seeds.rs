@@ -79,7 +79,7 @@ fn version_1(version_0: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
         Classifier, RmsAtt, RmsFfn, RmsFinal, TokenEmbedding as Embedding, W1, W2, W3, Wk, Wo, Wq, Wv,
     };
     let mut checkpoint = Checkpoint::open(Cursor::new(version_0))?;
-    let shape = checkpoint.shape;
+    let shape = checkpoint.shape();
     let mut file = [b"24ka", &1i32.to_le_bytes()[..], &version_0[..28]].concat();
     file[28..32].copy_from_slice(&(shape.vocab_size as i32).to_le_bytes());
     file.push(shape.shared_classifier.into());
@@ -97,7 +97,7 @@ fn version_1(version_0: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
 /// A checkpoint, packed with a tokenizer of empty pieces.
 fn packed(version_0: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut checkpoint = Checkpoint::open(Cursor::new(version_0))?;
-    let tokenizer = vec![0; 4 + 8 * checkpoint.shape.vocab_size];
+    let tokenizer = vec![0; 4 + 8 * checkpoint.shape().vocab_size];
     let mut out = Cursor::new(Vec::new());
     pack(EngineKind::Int8, &mut checkpoint, &tokenizer, "seed", &mut out, |_, _| {})?;
     Ok(out.into_inner())

@@ -142,7 +142,7 @@ pub fn packed_for(engine: EngineKind, name: &str) -> Result<Vec<u8>, Error> {
         error => refused("looking for the model")(error),
     })?;
     let bytes = found.checkpoint.read().map_err(refused("reading the checkpoint"))?;
-    let vocabulary = read_checkpoint(&bytes)?.shape.vocab_size;
+    let vocabulary = read_checkpoint(&bytes)?.shape().vocab_size;
     let tokenizer = folders.find_tokenizer(&found, vocabulary).map_err(refused("the tokenizer"))?;
     let tokenizer = tokenizer.read().map_err(refused("the tokenizer"))?;
     let packed = pack_bytes(engine, &found.name, &bytes, &tokenizer)?;

@@ -84,6 +84,7 @@ mod tests {
             n_layers: 12,
             n_heads: 12,
             n_kv_heads: 12,
+            head_size: 64,
             vocab_size: 32_000,
             seq_len: 1024,
             shared_classifier: true,

@@ -69,19 +69,19 @@ pub const fn value_width(head_size: usize) -> usize {
 impl Cache {
     /// Bytes of keys and values in all layers.
     pub fn bytes(shape: &Shape, context: usize) -> u64 {
-        let head_size = shape.head_size();
+        let head_size = shape.head_size;
         shape.n_layers as u64 * rounded(context) as u64 * 2 * (head_size + value_width(head_size)) as u64
     }
 
     /// Bytes of what stands beside them.
     pub fn work_bytes(shape: &Shape) -> u64 {
-        let keys = 4 * (shape.n_layers + 1) * shape.head_size();
+        let keys = 4 * (shape.n_layers + 1) * shape.head_size;
         (shape.n_layers * size_of::<Shifts>() + keys) as u64
     }
 
     /// An empty cache for `context` positions.
     pub fn new(allocator: &mut Allocator, shape: &Shape, context: usize) -> Self {
-        let head_size = shape.head_size();
+        let head_size = shape.head_size;
         let (positions, value_width) = (rounded(context), value_width(head_size));
         let all = shape.n_layers * positions;
         Self {

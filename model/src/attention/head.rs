@@ -59,15 +59,15 @@ const _: () = assert!(segment_shift(8192) == 8);
 impl Head {
     /// Bytes of the space that a head works in.
     pub fn work_bytes(shape: &Shape, context: usize) -> u64 {
-        let words = rounded(context) + value_width(shape.head_size()) + shape.dim / shape.n_kv_heads;
-        let operands = shape.head_size() / 2 + SEGMENT / VALUE_GROUP;
+        let words = rounded(context) + value_width(shape.head_size) + shape.dim / shape.n_kv_heads;
+        let operands = shape.head_size / 2 + SEGMENT / VALUE_GROUP;
         let own = words * size_of::<i32>() + operands * size_of::<Operand>() + size_of::<Self>();
         Cache::work_bytes(shape) + own as u64
     }
 
     /// With an empty cache for `context` positions.
     pub fn new(allocator: &mut Allocator, shape: &Shape, context: usize) -> Self {
-        let head_size = shape.head_size();
+        let head_size = shape.head_size;
         Self {
             cache: Cache::new(allocator, shape, context),
             query: allocator.zeroed(head_size / 2),

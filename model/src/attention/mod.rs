@@ -77,7 +77,7 @@ impl Attention {
 
     /// Bytes that the heads work in.
     pub fn work_bytes(shape: &Shape, context: usize) -> u64 {
-        let cos_sin = shape.head_size() * size_of::<CosSin>();
+        let cos_sin = shape.head_size * size_of::<CosSin>();
         shape.n_kv_heads as u64 * Head::work_bytes(shape, context) + (cos_sin + Weights::BYTES) as u64
     }
 
@@ -86,7 +86,7 @@ impl Attention {
         let mut heads = allocator.room(shape.n_kv_heads);
         let room = heads.capacity().min(shape.n_kv_heads);
         heads.extend((0..room).map(|_| Head::new(allocator, shape, context)));
-        let pairs = shape.head_size() / 2;
+        let pairs = shape.head_size / 2;
         let (cos_sin, first_cos_sin) = (allocator.zeroed(pairs), allocator.zeroed(pairs));
         Self { context, cos_sin, first_cos_sin, heads, weights: Weights::new(allocator, tables) }
     }

@@ -1,17 +1,18 @@
 //! The fp32 reference: llama2.c's forward pass in the host's float.
-use super::checkpoint::{Checkpoint, CheckpointError, Weight};
+use super::checkpoint::{Checkpoint, CheckpointError, Config, Weight};
 use crate::engine::{EngineError, check_token};
 use crate::shape::Shape;
 use std::io::{Read, Seek};
-
-/// RMSNorm's ε, as in llama2.c.
-const EPSILON: f32 = 1e-5;
 
 /// All weights of a checkpoint, as they are in the file.
 #[derive(Clone)]
 pub struct Weights {
     /// The model's shape.
     pub shape: Shape,
+    /// ε in RMSNorm.
+    epsilon: f32,
+    /// RoPE's frequencies (head_size / 2,).
+    rope_frequencies: Vec<f32>,
     embedding: Vec<f32>,
     layers: Vec<LayerWeights>,
     rms_final: Vec<f32>,
@@ -51,7 +52,8 @@ impl Weights {
 
     /// Reads all tensors of a checkpoint.
     pub fn read<R: Read + Seek>(checkpoint: &mut Checkpoint<R>) -> Result<Self, CheckpointError> {
-        let shape = checkpoint.shape;
+        let Config { shape, epsilon, ref rope_frequencies } = *checkpoint.config();
+        let rope_frequencies = rope_frequencies.iter().map(|&frequency| frequency as f32).collect();
         let mut layers = Vec::new();
         for layer in 0..shape.n_layers {
             let mut read = |weight| checkpoint.read(weight, layer);
@@ -71,6 +73,8 @@ impl Weights {
             if shape.shared_classifier { None } else { Some(checkpoint.read(Weight::Classifier, 0)?) };
         Ok(Self {
             shape,
+            epsilon,
+            rope_frequencies,
             embedding: checkpoint.read(Weight::TokenEmbedding, 0)?,
             layers,
             rms_final: checkpoint.read(Weight::RmsFinal, 0)?,
@@ -147,9 +151,9 @@ impl<'w, R: Rounding> Fp32<'w, R> {
             key_cache: cache(),
             value_cache: cache(),
             x: vec![0.0; shape.dim],
-            xb: vec![0.0; shape.dim],
+            xb: vec![0.0; shape.dim.max(shape.q_dim())],
             xb2: vec![0.0; shape.dim],
-            q: vec![0.0; shape.dim],
+            q: vec![0.0; shape.q_dim()],
             hb: vec![0.0; shape.hidden_dim],
             hb2: vec![0.0; shape.hidden_dim],
             att: vec![0.0; context],
@@ -172,40 +176,42 @@ impl<'w, R: Rounding> Fp32<'w, R> {
         let dim = weights.shape.dim;
         self.x.copy_from_slice(&weights.embedding[token as usize * dim..][..dim]);
         for (index, layer) in weights.layers.iter().enumerate() {
-            rmsnorm(&mut self.xb, &self.x, &layer.rms_att, &self.rounding);
+            rmsnorm(&mut self.xb[..dim], &self.x, &layer.rms_att, weights.epsilon, &self.rounding);
             self.attention(layer, index, pos);
-            self.rounding.input(&mut self.xb);
-            matmul(&mut self.xb2, &layer.wo, &self.xb);
+            let heads = &mut self.xb[..weights.shape.q_dim()];
+            self.rounding.input(heads);
+            matmul(&mut self.xb2, &layer.wo, heads);
             add(&mut self.x, &self.xb2);
 
-            rmsnorm(&mut self.xb, &self.x, &layer.rms_ffn, &self.rounding);
-            matmul(&mut self.hb, &layer.w1, &self.xb);
-            matmul(&mut self.hb2, &layer.w3, &self.xb);
+            rmsnorm(&mut self.xb[..dim], &self.x, &layer.rms_ffn, weights.epsilon, &self.rounding);
+            matmul(&mut self.hb, &layer.w1, &self.xb[..dim]);
+            matmul(&mut self.hb2, &layer.w3, &self.xb[..dim]);
             for (gate, up) in self.hb.iter_mut().zip(&self.hb2) {
                 *gate *= up * self.rounding.sigmoid(*gate);
             }
             self.rounding.input(&mut self.hb);
-            matmul(&mut self.xb, &layer.w2, &self.hb);
-            add(&mut self.x, &self.xb);
+            matmul(&mut self.xb2, &layer.w2, &self.hb);
+            add(&mut self.x, &self.xb2);
         }
-        rmsnorm(&mut self.xb, &self.x, &weights.rms_final, &self.rounding);
+        rmsnorm(&mut self.xb[..dim], &self.x, &weights.rms_final, weights.epsilon, &self.rounding);
         let classifier = weights.classifier.as_ref().unwrap_or(&weights.embedding);
-        matmul(&mut self.logits, classifier, &self.xb);
+        matmul(&mut self.logits, classifier, &self.xb[..dim]);
         Ok(&self.logits)
     }
 
     /// `xb = attention(xb)`, without wo.
     fn attention(&mut self, layer: &LayerWeights, index: usize, pos: usize) {
         let shape = &self.weights.shape;
-        let (head_size, kv_dim) = (shape.head_size(), shape.kv_dim());
+        let (head_size, kv_dim) = (shape.head_size, shape.kv_dim());
         let start = index * self.context * kv_dim;
         let keys = &mut self.key_cache[start..][..(pos + 1) * kv_dim];
         let values = &mut self.value_cache[start..][..(pos + 1) * kv_dim];
-        matmul(&mut self.q, &layer.wq, &self.xb);
-        matmul(&mut keys[pos * kv_dim..], &layer.wk, &self.xb);
-        matmul(&mut values[pos * kv_dim..], &layer.wv, &self.xb);
-        rope(&mut self.q, pos, head_size);
-        rope(&mut keys[pos * kv_dim..], pos, head_size);
+        let xb = &self.xb[..shape.dim];
+        matmul(&mut self.q, &layer.wq, xb);
+        matmul(&mut keys[pos * kv_dim..], &layer.wk, xb);
+        matmul(&mut values[pos * kv_dim..], &layer.wv, xb);
+        rope(&mut self.q, pos, &self.weights.rope_frequencies);
+        rope(&mut keys[pos * kv_dim..], pos, &self.weights.rope_frequencies);
         for heads in [&mut self.q, &mut keys[pos * kv_dim..], &mut values[pos * kv_dim..]] {
             heads.chunks_exact_mut(head_size).for_each(|head| self.rounding.head(head));
         }
@@ -229,8 +235,8 @@ impl<'w, R: Rounding> Fp32<'w, R> {
 }
 
 /// `o = x · weight / sqrt(mean(x²) + ε)`, ready for a matrix.
-fn rmsnorm(o: &mut [f32], x: &[f32], weight: &[f32], rounding: &impl Rounding) {
-    let scale = rounding.rsqrt(dot(x, x) / x.len() as f32 + EPSILON);
+fn rmsnorm(o: &mut [f32], x: &[f32], weight: &[f32], epsilon: f32, rounding: &impl Rounding) {
+    let scale = rounding.rsqrt(dot(x, x) / x.len() as f32 + epsilon);
     for ((o, x), weight) in o.iter_mut().zip(x).zip(weight) {
         *o = weight * (scale * x);
     }
@@ -257,14 +263,14 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + rest
 }
 
-/// RoPE, pair by pair of each head.
-fn rope(x: &mut [f32], pos: usize, head_size: usize) {
-    for (i, pair) in x.as_chunks_mut::<2>().0.iter_mut().enumerate() {
-        let in_head = 2 * i % head_size;
-        let frequency = 1.0 / 10000f32.powf(in_head as f32 / head_size as f32);
-        let (sin, cos) = (pos as f32 * frequency).sin_cos();
-        let [a, b] = *pair;
-        *pair = [a * cos - b * sin, a * sin + b * cos];
+/// RoPE: pair i of each head is turned by `pos · frequencies[i]`.
+fn rope(x: &mut [f32], pos: usize, frequencies: &[f32]) {
+    for head in x.chunks_exact_mut(2 * frequencies.len()) {
+        for (pair, frequency) in head.as_chunks_mut::<2>().0.iter_mut().zip(frequencies) {
+            let (sin, cos) = (pos as f32 * frequency).sin_cos();
+            let [a, b] = *pair;
+            *pair = [a * cos - b * sin, a * sin + b * cos];
+        }
     }
 }
 

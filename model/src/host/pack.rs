@@ -14,9 +14,6 @@ use crate::tokenizer::{Tokenizer, TokenizerError};
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
-/// RoPE's base, as in llama2.c.
-const THETA: f64 = 10_000.0;
-
 /// Why a model cannot be packed.
 #[derive(Debug)]
 pub enum PackError {
@@ -71,7 +68,7 @@ pub fn pack<R: Read + Seek, W: Write + Seek>(
     out: &mut W,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<PackedHeader, PackError> {
-    let shape = checkpoint.shape;
+    let shape = checkpoint.shape();
     Tokenizer::parse(tokenizer, shape.vocab_size).map_err(PackError::Tokenizer)?;
     if engine == EngineKind::Sectorllm && shape != Shape::STORIES260K {
         return Err(PackError::NotForSectorllm { shape });
@@ -121,15 +118,18 @@ fn tensor<R: Read + Seek>(
     tokenizer: &[u8],
     entry: &mut Entry,
 ) -> Result<Vec<u8>, PackError> {
-    let shape = checkpoint.shape;
+    let shape = checkpoint.shape();
     let layer = entry.layer.into();
     let (dim, hidden_dim) = (shape.dim, shape.hidden_dim);
+    if entry.kind == Kind::Rope {
+        return Ok(bytes_of(&rope_table(shape.seq_len, &checkpoint.config().rope_frequencies)));
+    }
     let mut read = |weight| checkpoint.read(weight, layer);
     let matrix = match entry.kind {
+        Kind::Rope => unreachable!("above"),
         Kind::Tokenizer => return Ok(tokenizer.to_vec()),
         Kind::Exp2 => return Ok(bytes_of(&exp2_table())),
         Kind::Sigmoid => return Ok(bytes_of(&sigmoid_table())),
-        Kind::Rope => return Ok(bytes_of(&rope_table(shape.seq_len, shape.head_size()))),
         Kind::RmsAtt => return Ok(norm_weight(entry, &read(Weight::RmsAtt)?)),
         Kind::RmsFfn => return Ok(norm_weight(entry, &read(Weight::RmsFfn)?)),
         Kind::RmsFinal => return Ok(norm_weight(entry, &read(Weight::RmsFinal)?)),
@@ -140,7 +140,7 @@ fn tensor<R: Read + Seek>(
             let (parts, rms_att) = ([&wq[..], &wk, &wv], read(Weight::RmsAtt)?);
             quantize_matrix(&parts, dim, fraction_bits_after_norm(&parts, &rms_att))
         }
-        Kind::Wo => quantize_matrix(&[&read(Weight::Wo)?], dim, RESIDUAL_BITS),
+        Kind::Wo => quantize_matrix(&[&read(Weight::Wo)?], shape.q_dim(), RESIDUAL_BITS),
         Kind::W13 => {
             let (w1, w3) = (read(Weight::W1)?, read(Weight::W3)?);
             let (parts, rms_ffn) = ([&w1[..], &w3], read(Weight::RmsFfn)?);
@@ -189,12 +189,13 @@ pub fn sigmoid_table() -> Vec<u32> {
 }
 
 /// RoPE's cosines and sines, `[position][pair][cosine, sine]`.
-pub fn rope_table(seq_len: usize, head_size: usize) -> Vec<[i32; 2]> {
+pub fn rope_table(seq_len: usize, frequencies: &[f64]) -> Vec<[i32; 2]> {
     let one = f64::from(1 << ROPE_BITS);
-    let turn = |position: usize, pair: usize| {
-        let frequency = THETA.powf(-((2 * pair) as f64) / head_size as f64);
+    let cos_sin = |position: usize, frequency: f64| {
         let (sin, cos) = (position as f64 * frequency).sin_cos();
         [(cos * one).round() as i32, (sin * one).round() as i32]
     };
-    (0..seq_len).flat_map(|position| (0..head_size / 2).map(move |pair| turn(position, pair))).collect()
+    (0..seq_len)
+        .flat_map(|position| frequencies.iter().map(move |&frequency| cos_sin(position, frequency)))
+        .collect()
 }

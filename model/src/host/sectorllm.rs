@@ -7,7 +7,7 @@ use std::io::{Read, Seek};
 /// The bytes of [`SectorllmWeights`], in the order of its fields. The checkpoint must have the shape
 /// of stories260K.
 pub fn sectorllm_bytes<R: Read + Seek>(checkpoint: &mut Checkpoint<R>) -> Result<Vec<u8>, CheckpointError> {
-    let shape = checkpoint.shape;
+    let shape = checkpoint.shape();
     let layers = shape.n_layers;
     let has_turns = checkpoint.has(Weight::FreqCos);
     let mut all = |weight| -> Result<Vec<Vec<f32>>, CheckpointError> {
@@ -47,7 +47,7 @@ pub fn sectorllm_bytes<R: Read + Seek>(checkpoint: &mut Checkpoint<R>) -> Result
 /// RoPE's cosines and sines as llama2.c's export calculates them, in fp32: version 1 checkpoints do
 /// not carry them.
 fn turns(shape: &Shape) -> (Vec<f32>, Vec<f32>) {
-    let head_size = shape.head_size();
+    let head_size = shape.head_size;
     let angle =
         |pos: usize, pair: usize| pos as f32 * (1.0 / 10_000f32.powf((2 * pair) as f32 / head_size as f32));
     let angles = (0..shape.seq_len).flat_map(|pos| (0..head_size / 2).map(move |pair| angle(pos, pair)));

@@ -2,7 +2,7 @@
 //!
 //! The same shape and seed give the same file everywhere: the numbers are llama2.c's random
 //! numbers, scaled by a power of two and one square root.
-use super::checkpoint::{ORDER_V0, Weight};
+use super::checkpoint::{Weight, llama2c::ORDER_V0};
 use crate::sampler::{COIN_BITS, Random};
 use crate::shape::{Shape, ShapeError};
 use std::fmt;
@@ -24,6 +24,7 @@ const fn named(dim: usize, hidden_dim: usize, n_layers: usize, n_heads: usize, s
         n_layers,
         n_heads,
         n_kv_heads: n_heads,
+        head_size: dim / n_heads,
         vocab_size: 32_000,
         seq_len,
         shared_classifier: true,
@@ -35,6 +36,13 @@ const fn named(dim: usize, hidden_dim: usize, n_layers: usize, n_heads: usize, s
 pub enum ShapeTextError {
     /// It is neither a name nor seven numbers.
     Text(String),
+    /// `dim` cannot be shared out to the heads.
+    Heads {
+        /// The dim given.
+        dim: usize,
+        /// The number of heads given.
+        n_heads: usize,
+    },
     /// The numbers do not fit each other.
     Shape(ShapeError),
 }
@@ -47,6 +55,9 @@ impl fmt::Display for ShapeTextError {
                 "'{text}' is no shape, it must be 260K, 15M, 42M, 110M or \
                  dim,hidden,layers,heads,kv_heads,vocab,seq (a negative vocab for a classifier of its own)"
             ),
+            Self::Heads { dim, n_heads } => {
+                write!(f, "the shape's dim {dim} is not divisible by its {n_heads} heads")
+            }
             Self::Shape(error) => write!(f, "{error}"),
         }
     }
@@ -64,11 +75,16 @@ pub fn parse_shape(text: &str) -> Result<Shape, ShapeTextError> {
     let sizes: Result<Vec<i32>, _> = text.split(',').map(|size| size.trim().parse()).collect();
     let sizes: [i32; 7] = sizes.ok().and_then(|sizes| sizes.try_into().ok()).ok_or_else(no_shape)?;
     let size = |i: usize| usize::try_from(sizes[i]).map_err(|_| no_shape());
+    let (dim, n_heads) = (size(0)?, size(3)?);
+    if n_heads == 0 || !dim.is_multiple_of(n_heads) {
+        return Err(ShapeTextError::Heads { dim, n_heads });
+    }
     let shape = Shape {
-        dim: size(0)?,
+        dim,
+        head_size: dim / n_heads,
         hidden_dim: size(1)?,
         n_layers: size(2)?,
-        n_heads: size(3)?,
+        n_heads,
         n_kv_heads: size(4)?,
         vocab_size: sizes[5].unsigned_abs() as usize,
         seq_len: size(6)?,

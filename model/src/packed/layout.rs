@@ -136,7 +136,7 @@ pub fn layout(
     tensor(Kind::Sigmoid, 0, 1, SIGMOID_ENTRIES);
     match engine {
         EngineKind::Int8 => {
-            tensor(Kind::Rope, 0, seq_len, shape.head_size());
+            tensor(Kind::Rope, 0, seq_len, shape.head_size);
             if !shape.shared_classifier {
                 tensor(Kind::Embedding, 0, vocab_size, dim);
             }

@@ -94,7 +94,7 @@ impl Packed {
         let mut tensors = Tensors::of(self);
         let _: &[u8] = tensors.next(Kind::Tokenizer);
         let tables = tensors.tables();
-        let rope = Rope { table: tensors.next(Kind::Rope), pairs: shape.head_size() / 2 };
+        let rope = Rope { table: tensors.next(Kind::Rope), pairs: shape.head_size / 2 };
         let embedding = (!shape.shared_classifier).then(|| tensors.matrix(Kind::Embedding));
         let layers = (0..shape.n_layers).map(|_| tensors.layer()).collect();
         let rms_final = tensors.norm_weight(Kind::RmsFinal);

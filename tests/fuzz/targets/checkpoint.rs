@@ -4,19 +4,19 @@
 use harness::model_file::{load, run};
 use libfuzzer_sys::fuzz_target;
 use model::engine::EngineKind;
-use model::host::checkpoint::{Checkpoint, CheckpointError, ORDER_V0, Weight};
+use model::host::checkpoint::{Checkpoint, CheckpointError, Weight, llama2c::ORDER_V0};
 use model::host::pack::pack;
 use model::shape::Shape;
 use std::io::Cursor;
 
 fuzz_target!(|data: &[u8]| {
     let Ok(mut checkpoint) = Checkpoint::open(Cursor::new(data)) else { return };
-    let shape = checkpoint.shape;
+    let shape = checkpoint.shape();
     assert_eq!(shape.check(), Ok(()));
     let Some(version_0) = as_version_0(&mut checkpoint) else { return };
 
     let mut again = Checkpoint::open(Cursor::new(&version_0[..])).expect("a whole version 0 file");
-    assert_eq!(again.shape, shape);
+    assert_eq!(again.shape(), shape);
     assert_eq!(as_version_0(&mut again).as_ref(), Some(&version_0));
     if checkpoint.has(Weight::FreqCos) {
         // What is not a number has no single form; all else is the file itself.
@@ -37,7 +37,7 @@ fuzz_target!(|data: &[u8]| {
 /// The checkpoint as a version 0 file; tables that version 1 does not have are zeros. `None` if a
 /// weight is no number.
 fn as_version_0(checkpoint: &mut Checkpoint<Cursor<&[u8]>>) -> Option<Vec<u8>> {
-    let shape = checkpoint.shape;
+    let shape = checkpoint.shape();
     let mut file = header(&shape);
     let classifier = (!shape.shared_classifier).then_some(Weight::Classifier);
     for weight in ORDER_V0.into_iter().chain(classifier) {

@@ -13,7 +13,7 @@ fn version_0(shape: &str) -> Vec<u8> {
 /// The same weights in a version 1 file.
 fn version_1(shape: &str) -> Vec<u8> {
     let mut old = Checkpoint::open(Cursor::new(version_0(shape))).unwrap();
-    let shape = old.shape;
+    let shape = old.shape();
     let sizes = [shape.dim, shape.hidden_dim, shape.n_layers, shape.n_heads, shape.n_kv_heads];
     let mut file = b"24ka".to_vec();
     file.extend(1i32.to_le_bytes());
@@ -42,11 +42,11 @@ fn both_versions_bring_the_same_weights() {
     for shape in SHAPES {
         let mut old = Checkpoint::open(Cursor::new(version_0(shape))).unwrap();
         let mut new = Checkpoint::open(Cursor::new(version_1(shape))).unwrap();
-        assert_eq!(old.shape, new.shape);
-        assert_eq!(old.has(Weight::Classifier), !old.shape.shared_classifier);
+        assert_eq!(old.shape(), new.shape());
+        assert_eq!(old.has(Weight::Classifier), !old.shape().shared_classifier);
         assert_eq!((old.has(Weight::FreqCos), new.has(Weight::FreqCos)), (true, false));
         for weight in ORDER_V1 {
-            for layer in 0..weight.size(&old.shape).0 {
+            for layer in 0..weight.size(&old.shape()).0 {
                 assert_eq!(old.read(weight, layer).unwrap(), new.read(weight, layer).unwrap());
             }
         }
