@@ -3,9 +3,8 @@
 //! Interrupts are on all the time. The keyboard's handler is the BIOS's, the serial port's is ours;
 //! both only put away what has come. It is looked at between two tokens and at the prompt.
 use alloc::vec::Vec;
-use core::arch::asm;
 use pc::clock::Clock;
-use pc::{keyboard, serial_input};
+use pc::{interrupts, keyboard, serial_input};
 use prompt::bios_keys;
 use prompt::key::Key;
 use prompt::serial_keys::SerialKeys;
@@ -93,14 +92,10 @@ impl<'c> Input<'c> {
 
 /// Waits for the next interrupt, unless a key has come already.
 fn sleep() {
-    // SAFETY: interrupts are off while nothing was typed is being made sure of; HLT, right after
-    // STI, lets none slip through between.
-    unsafe {
-        asm!("cli", options(nomem, nostack));
-        if serial_input::is_empty() && !keyboard::has_key() {
-            asm!("sti", "hlt", options(nomem, nostack));
-        } else {
-            asm!("sti", options(nomem, nostack));
-        }
+    interrupts::disable();
+    if serial_input::is_empty() && !keyboard::has_key() {
+        interrupts::wait();
+    } else {
+        interrupts::enable();
     }
 }

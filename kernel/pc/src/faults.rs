@@ -6,8 +6,8 @@
 //! too. Its in-service register tells them apart. Sources: Intel SDM vol. 3A, 6.15 and 21.1; Intel
 //! 8259A data sheet.
 use crate::ending::last_words;
-use crate::{linear, unreal};
-use core::arch::{asm, global_asm};
+use crate::{interrupts, linear, pic, unreal};
+use core::arch::global_asm;
 
 /// The vectors with a handler of ours, and the IRQ line that shares or is each.
 const DIVIDE: u32 = 0x00;
@@ -16,13 +16,8 @@ const STACK_FAULT: u32 = 0x0C;
 const GENERAL_PROTECTION: u32 = 0x0D;
 const CLOCK: u32 = 0x08;
 const KEYBOARD: u32 = 0x09;
-const IRQ4: u8 = 1 << 4;
+const IRQ4: u8 = 1 << pic::COM1_IRQ;
 const IRQ5: u8 = 1 << 5;
-/// The first interrupt controller's command port.
-const PIC: u16 = 0x20;
-/// Commands (OCW3): the next read gives the in-service register, the request register.
-const READ_IN_SERVICE: u8 = 0x0B;
-const READ_REQUESTS: u8 = 0x0A;
 
 /// The instruction `ud2`, which stands where the code would panic.
 const UD2: [u8; 2] = [0x0F, 0x0B];
@@ -120,9 +115,9 @@ global_asm!(
     "pushl %ecx",
     "pushl %eax",
     "calll {report}",
-    in_service = const READ_IN_SERVICE,
-    requests = const READ_REQUESTS,
-    pic = const PIC,
+    in_service = const pic::READ_ISR,
+    requests = const pic::READ_IRR,
+    pic = const pic::COMMAND,
     irq4 = const IRQ4,
     irq5 = const IRQ5,
     divide = const DIVIDE,
@@ -180,8 +175,7 @@ impl Replaced {
         // SAFETY: interrupts are off, so nothing else looks at it.
         unsafe { OLD_HANDLERS = self.0 };
         set_handlers(&VECTORS[4..], &[clock_tick, key_press]);
-        // SAFETY: every vector of the BIOS's two controllers has a handler, and the stack is ours.
-        unsafe { asm!("sti", options(nomem, nostack)) };
+        interrupts::enable();
     }
 }
 
@@ -197,8 +191,7 @@ fn set_handlers(vectors: &[u32], handlers: &[unsafe extern "C" fn()]) {
 /// Puts the BIOS's handlers back, for a program whose code makes room for another's. Interrupts are
 /// off from here on.
 pub fn uninstall() {
-    // SAFETY: nothing waits for an interrupt before the next program has its handlers.
-    unsafe { asm!("cli", options(nomem, nostack)) };
+    interrupts::disable();
     for (i, vector) in VECTORS.into_iter().enumerate() {
         // SAFETY: [`Replaced::keep`] saved them.
         unsafe { entry(vector).write_volatile(OLD_HANDLERS[i]) };

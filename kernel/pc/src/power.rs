@@ -1,7 +1,6 @@
 //! The ends of a run: off, with a status for whoever started the machine, or halted for ever.
 use crate::bios::{self, Registers};
-use crate::{linear, port};
-use core::arch::asm;
+use crate::{interrupts, linear, port};
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +78,6 @@ pub fn switch_off(outcome: Outcome) {
 /// Waits for ever, as cheaply as the CPU can.
 pub fn halt() -> ! {
     loop {
-        // SAFETY: HLT waits for the next interrupt and changes nothing.
-        unsafe { asm!("sti", "hlt", options(nomem, nostack)) };
+        interrupts::wait();
     }
 }

@@ -1,9 +1,9 @@
 //! Bytes that come in on the serial port: an interrupt handler puts them into a ring, so that none
 //! is lost while the model thinks and an idle machine can sleep.
 //!
-//! Sources: National Semiconductor PC16550D data sheet; Intel 8259A data sheet.
+//! Source: National Semiconductor PC16550D data sheet.
 use crate::serial::COM1;
-use crate::{faults, port};
+use crate::{faults, pic, port};
 use core::arch::global_asm;
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU8, Ordering};
@@ -21,12 +21,6 @@ const DATA_READY: u8 = 1 << 0;
 const READY: u8 = 1 << 0 | 1 << 3 | REQUEST_TO_SEND;
 /// Modem control: ready for bytes.
 const REQUEST_TO_SEND: u8 = 1 << 1;
-/// The first interrupt controller: command and mask ports, the command "end of interrupt".
-const PIC_COMMAND: u16 = 0x20;
-const PIC_MASK: u16 = 0x21;
-const END_OF_INTERRUPT: u8 = 0x20;
-/// The line of COM1.
-const IRQ4: u8 = 1 << 4;
 
 /// 256 bytes, so that the indices wrap by themselves. One byte stays free: equal indices mean empty.
 #[repr(C)]
@@ -99,8 +93,8 @@ global_asm!(
     interrupt_enable = const INTERRUPT_ENABLE,
     modem_control = const MODEM_CONTROL,
     not_ready = const READY & !REQUEST_TO_SEND,
-    end_of_interrupt = const END_OF_INTERRUPT,
-    pic = const PIC_COMMAND,
+    end_of_interrupt = const pic::END_OF_INTERRUPT,
+    pic = const pic::COMMAND,
     ring = sym RING,
     head = const core::mem::offset_of!(Ring, head),
     tail = const core::mem::offset_of!(Ring, tail),
@@ -116,8 +110,7 @@ unsafe extern "C" {
 pub fn listen() {
     faults::set_irq4_handler(serial_interrupt);
     open();
-    // SAFETY: IRQ 4 has its handler now; the other lines stay as they are.
-    unsafe { port::write_u8(PIC_MASK, port::read_u8(PIC_MASK) & !IRQ4) };
+    pic::unmask(pic::COM1_IRQ);
 }
 
 /// Lets bytes come.
