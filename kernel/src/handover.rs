@@ -14,7 +14,7 @@ use model::simd::Simd;
 use pc::clock::Clock;
 use pc::console::{self, Console};
 use pc::cpu::Cpu;
-use pc::{ending, faults, heap, linear, stack};
+use pc::{ending, faults, heap, interrupts, linear, stack};
 use protocol::benchmark::Measured;
 use protocol::settings::Settings;
 
@@ -106,7 +106,8 @@ impl Handover {
     /// `address` must be what the loader's [`Handover::start_kernel`] put into EDX, and be taken once.
     /// Both programs must come from one build, so that they agree on every type.
     pub unsafe fn take(address: u32) -> &'static mut Self {
-        faults::install().keep();
+        faults::install();
+        interrupts::enable();
         stack::arm();
         // SAFETY: the caller's promise. Nobody else has the address.
         let handover: &mut Self = unsafe { &mut *linear::pointer(address) };

@@ -221,12 +221,20 @@ impl QemuMachine {
         Ok(self.qmp.as_mut().expect("connected above"))
     }
 
-    /// The processor's registers. The machine runs on.
+    /// The first processor's registers. The machine runs on.
     ///
     /// # Errors
     /// [`Error::Answer`] if QEMU's answer cannot be read.
     pub fn registers(&mut self) -> Result<Registers, Error> {
-        let text = self.qmp()?.monitor("info registers")?;
+        self.registers_of(0)
+    }
+
+    /// The same of any processor.
+    ///
+    /// # Errors
+    /// As [`QemuMachine::registers`].
+    pub fn registers_of(&mut self, processor: u32) -> Result<Registers, Error> {
+        let text = self.qmp()?.monitor_of(processor, "info registers")?;
         Registers::from_qemu(&text).ok_or(Error::Answer { asked: "info registers".into(), answer: text })
     }
 

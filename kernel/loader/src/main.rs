@@ -25,7 +25,7 @@ use pc::clock::Clock;
 use pc::cpu::{self, Cpu};
 use pc::disk::{Disk, DiskError};
 use pc::ending::{self, OrRefuse};
-use pc::{a20, acpi, console, e820, faults, flat_limits, heap, println, stack};
+use pc::{a20, acpi, console, e820, faults, flat_limits, heap, interrupts, println, stack};
 use protocol::benchmark::Measured;
 use protocol::settings::{SETTINGS_BYTES, Settings};
 
@@ -34,9 +34,9 @@ pc::program!(main);
 /// From the boot sector's hand-over to the kernel's. `drive`: in the lowest byte the BIOS's number of
 /// the drive that we came from.
 extern "C" fn main(drive: u32) -> ! {
-    let replaced = faults::install();
+    faults::install();
     let intact = integrity::check_loader(); // before anything changes the loader's data or bss
-    replaced.keep();
+    interrupts::enable(); // without a TSC the BIOS's ticks are the time
     stack::arm();
     console::init();
     intact.or_refuse();

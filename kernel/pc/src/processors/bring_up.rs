@@ -2,6 +2,7 @@
 use super::{Workers, start, workers};
 use crate::clock::Clock;
 use crate::cpu::{Cpu, Features};
+use crate::faults;
 use crate::local_apic::LocalApic;
 use core::fmt;
 use firmware::acpi::{MAX_PROCESSORS, ProcessorList};
@@ -55,6 +56,7 @@ pub fn bring_up(wanted: usize, found: Option<&ProcessorList>, cpu: &Cpu, clock: 
         apic.start(id, start::PAGE, clock);
         let begun = clock.now();
         while !workers::is_ready(workers.next()) && clock.micros_since(begun) < ANSWER_MICROS {
+            faults::check_others();
             core::hint::spin_loop();
         }
         if workers::is_ready(workers.next()) {

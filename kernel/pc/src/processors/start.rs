@@ -39,3 +39,12 @@ pub extern "C" fn application_processor() -> ! {
     cpu::set_up(SSE2.load(Ordering::SeqCst));
     workers::work(worker)
 }
+
+/// The worker whose stack `sp` is in, of those that were started; 0 for the first processor, whose stack is above.
+pub fn worker_at(sp: u32) -> u32 {
+    let top = STACK.load(Ordering::SeqCst) & 0xFFFF;
+    match top.checked_sub(sp) {
+        Some(below) => WORKER.load(Ordering::SeqCst) - below / stacks::BYTES as u32,
+        None => 0,
+    }
+}

@@ -1,4 +1,5 @@
 //! The processors at work: a job goes to all of them, and is done when all are.
+use crate::faults;
 use crate::local_apic::LocalApic;
 use core::cell::UnsafeCell;
 use core::hint::spin_loop;
@@ -87,6 +88,7 @@ impl Workers {
         BOARD.order.fetch_add(1, Ordering::Release);
         job(0);
         while BOARD.done.load(Ordering::Acquire) as usize != self.size - 1 {
+            faults::check_others();
             spin_loop();
         }
     }
