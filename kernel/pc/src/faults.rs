@@ -5,17 +5,17 @@
 //! limits of its own; the next access above them faults. So a fault with interrupts on is tried again:
 //! unreal mode is entered, and the instruction, which has changed nothing (Intel SDM vol. 3A, 6.6), runs
 //! once more, alone: with interrupts off and the trap flag set, so that INT 1 comes right after it and
-//! turns interrupts on. If it faults again, nobody can have changed a limit in between. So a fault with
-//! interrupts off is real, whenever it comes: code of ours that turns them off touches nothing above 64 KB
-//! before it has entered unreal mode, and on the application processors they are never on. No fault is
-//! tried twice, and every other trial does an instruction, so nothing goes round in circles, however
-//! often interrupts come. (`rep movs` counts each of its steps as an instruction.)
+//! turns interrupts on. If it faults again, no handler can have taken a limit in between: the fault is
+//! real. A fault with interrupts off is real whenever it comes: code of ours that turns them off touches
+//! nothing above 64 KB before it has entered unreal mode, and on the other processors they are never
+//! on. A trial does an instruction (of `rep movs`, a step) or ends the run, so nothing goes round in
+//! circles, however often interrupts come; and no fault that an interrupt has caused is taken for real.
 //!
-//! A fault in the BIOS's own code is real, too: it has set its segments itself, for limits that only it knows.
+//! A fault in the BIOS's own code is real, too: it has set its segments itself, to limits that only it knows.
 //!
 //! Vectors 0Ch and 0Dh are shared: the BIOS's interrupt controller delivers IRQ 4 and IRQ 5 there
-//! too. Its in-service register tells them apart. Sources: Intel SDM vol. 3A, 6.15, 17.3.1.4 (single
-//! steps) and 21.1 (real mode: no error codes); Intel 8259A data sheet.
+//! too, where interrupts were on. Its in-service register tells them apart. Sources: Intel SDM vol. 3A,
+//! 6.15, 18.3.1.4 (single steps) and 21.1 (real mode: no error codes); Intel 8259A data sheet.
 use crate::ending::last_words;
 use crate::processors::start;
 use crate::{interrupts, linear, pic, unreal};
@@ -104,8 +104,8 @@ global_asm!(
     "jmp exception",
     "invalid_opcode:",
     "pushw ${opcode}",
-    // IN: vector, IP, CS on the stack. It never returns, so the first processor takes its stack from the top; the
-    // others have stacks of their own, below its. In unreal mode again, as its loss may be the cause.
+    // IN: vector, IP, CS on the stack. It never returns, so the first processor takes its stack from the
+    // top; the others have stacks of their own, below its. In unreal mode, whose loss may be the cause.
     "exception:",
     "popw %ax",
     "popw %bx",

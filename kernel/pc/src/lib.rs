@@ -8,9 +8,9 @@
 //! - Each register has its data sheet's name, each magic number its source.
 //!
 //! In reading order: in from the program before ([`entry`]), the CPU ([`cpu`]), A20 ([`a20`]), memory ([`e820`], [`heap`],
-//! [`flat_limits`], [`stack`]), time ([`clock`]), disk ([`disk`], [`ide`], [`pci`]), screen and serial port ([`console`],
-//! [`vga`], [`serial`]), keys ([`keyboard`], [`serial_input`]), more processors ([`processors`], [`acpi`], [`local_apic`]), the
-//! ends ([`power`], [`ending`]).
+//! [`flat_limits`], [`stack`]), interrupts and faults ([`interrupts`], [`pic`], [`faults`]), time ([`clock`]), disk
+//! ([`disk`], [`ide`], [`pci`]), screen and serial port ([`console`], [`vga`], [`serial`]), keys ([`keyboard`],
+//! [`serial_input`]), more processors ([`processors`], [`acpi`], [`local_apic`]), the ends ([`power`], [`ending`]).
 #![no_std]
 #![cfg(target_os = "none")] // nothing in here is for a host
 

@@ -66,8 +66,8 @@ pub fn cases() -> Vec<Trial> {
         .collect()
 }
 
-/// A machine that tells a story without end, has begun, and stands still where a processor is at a place in the
-/// kernel's code that `wanted` accepts by the bytes before and behind it.
+/// A machine that tells a story without end, has begun, and stands still where a processor is at a place in
+/// the kernel's code that `wanted` accepts by the bytes before and behind it.
 fn stopped_where(
     processors: u32,
     looked_at: u32,
@@ -105,8 +105,8 @@ fn is_told(code: &[u8], behind: u32, says: &str) -> Result<(), Trouble> {
     }
 }
 
-/// All processors but the first come to an instruction that is none. The first one says so of one of them, in
-/// whole words.
+/// All processors but the first come to an instruction that is none. The first one says so of one of them,
+/// in whole words.
 fn is_told_for_others(processors: u32) -> Result<(), Trouble> {
     let (mut machine, place) = stopped_where(processors, 1, waits)?;
     machine.overwrite(PROGRAM_CODE.start + place, UD0)?;

@@ -40,11 +40,12 @@ pub extern "C" fn application_processor() -> ! {
     workers::work(worker)
 }
 
-/// The worker whose stack `sp` is in, of those that were started; 0 for the first processor, whose stack is above.
+/// The worker whose stack `sp` is in, of those that were started; 0 for the first processor, whose stack is
+/// above all of them. Below the lowest one worker 1 has overflowed.
 pub fn worker_at(sp: u32) -> u32 {
     let top = STACK.load(Ordering::SeqCst) & 0xFFFF;
     match top.checked_sub(sp) {
-        Some(below) => WORKER.load(Ordering::SeqCst) - below / stacks::BYTES as u32,
+        Some(below) => (WORKER.load(Ordering::SeqCst) - below / stacks::BYTES as u32).max(1),
         None => 0,
     }
 }
