@@ -1,13 +1,17 @@
 //! Fetching against a server on this computer that behaves, or misbehaves, as told.
-use super::*;
-use crate::published::Site;
 use std::{
-    io::{BufRead, BufReader},
+    ffi::OsString,
+    fs::{self, File},
+    io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
+    path::Path,
     sync::{Arc, Mutex},
     thread,
     time::Instant,
 };
+
+use super::{super::server::RESOLVE, *};
+use crate::published::{PublishedFile, Site, Source};
 
 /// What the server has.
 fn content() -> Vec<u8> {
@@ -15,12 +19,12 @@ fn content() -> Vec<u8> {
 }
 
 fn published(sha256: String) -> PublishedFile {
-    let sha256 = Box::leak(sha256.into_boxed_str());
-    PublishedFile { name: "tiny.bin", site: Site::TinyLlamas, path: "tiny/tiny.bin", sha256 }
+    let source = Source::Server(Site::TinyLlamas, "tiny/tiny.bin");
+    PublishedFile { name: "tiny.bin", source, sha256: sha256.leak() }
 }
 
 fn right() -> PublishedFile {
-    published(hex(Sha256::new_with_prefix(content())))
+    published(sha256(&content()[..]).unwrap())
 }
 
 /// How the server behaves.
@@ -87,11 +91,7 @@ fn answer(mut stream: TcpStream, behaviour: Behaviour, range: Option<usize>) {
 }
 
 fn fetcher(server: &Server, folder: &Path) -> Fetcher {
-    Fetcher::new(Some(server.base.clone()), folder.into())
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    Fetcher::new(Some(server.base.clone()), OsString::new(), folder.into())
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn offline_it_fails_soon_and_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let begun = Instant::now();
     // A name that no resolver knows (RFC 6761), as when there is no network.
-    let fetcher = Fetcher::new(Some("http://models.invalid".into()), folder.path().into());
+    let fetcher = Fetcher::new(Some("http://models.invalid".into()), OsString::new(), folder.path().into());
     let error = fetcher.file(&right()).unwrap_err().to_string();
     assert!(begun.elapsed() < RESOLVE * 2, "{:?}", begun.elapsed());
     assert!(error.starts_with("http://models.invalid/tiny/tiny.bin cannot be reached"), "{error}");

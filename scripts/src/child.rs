@@ -4,31 +4,33 @@ use std::{
     ops::ControlFlow,
     os::unix::process::CommandExt,
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus},
-    sync::{
-        OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
     thread::sleep,
     time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use super::{EmulatorError, terminal::Saved};
+use crate::{emulator::terminal::Saved, interrupt::Watch};
 
 /// How often the child and its output are looked at.
 pub const POLL: Duration = Duration::from_millis(10);
 /// How long a child may take to end by itself after it was asked to.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Set by Ctrl-C, by a request to end, and by a terminal that closed.
-fn interrupted() -> Result<&'static AtomicBool, EmulatorError> {
-    static FLAG: AtomicBool = AtomicBool::new(false);
-    static HANDLER: OnceLock<()> = OnceLock::new();
-    if HANDLER.set(()).is_ok() {
-        ctrlc::set_handler(|| FLAG.store(true, Ordering::Relaxed))?;
-    }
-    Ok(&FLAG)
+/// Why a child did not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ChildError {
+    /// It is there, but cannot be started.
+    #[error("{program} could not be started: {cause}")]
+    Start {
+        /// The program.
+        program: String,
+        /// Why not.
+        cause: io::Error,
+    },
+    /// A signal handler could not be set.
+    #[error("Ctrl-C cannot be caught here: {0}")]
+    Signals(#[from] ctrlc::Error),
 }
 
 /// Why waiting for a child came to an end.
@@ -47,22 +49,25 @@ pub struct Guarded {
     own_group: bool,
     /// Put back after the child's end: fields are dropped after [`Guarded`] itself.
     _terminal: Saved,
-    interrupted: &'static AtomicBool,
+    watch: Watch,
 }
 
 impl Guarded {
     /// Starts `command`. `own_group` puts it and its own children into a group of their own, which
     /// Ctrl-C on the terminal does not reach: this program ends the whole group instead.
-    pub fn spawn(command: &mut Command, own_group: bool) -> Result<Self, EmulatorError> {
+    ///
+    /// # Errors
+    /// Where it cannot be started, or signals cannot be caught.
+    pub fn spawn(command: &mut Command, own_group: bool) -> Result<Self, ChildError> {
         let program = command.get_program().to_string_lossy().into_owned();
-        let interrupted = interrupted()?;
+        let watch = Watch::begin()?;
         if own_group {
             command.process_group(0);
         }
         end_with_parent(command);
         let terminal = Saved::now();
-        let child = command.spawn().map_err(|cause| EmulatorError::Start { program, cause })?;
-        Ok(Self { child, own_group, _terminal: terminal, interrupted })
+        let child = command.spawn().map_err(|cause| ChildError::Start { program, cause })?;
+        Ok(Self { child, own_group, _terminal: terminal, watch })
     }
 
     /// Its standard input, where it was piped and not yet taken.
@@ -82,6 +87,9 @@ impl Guarded {
 
     /// Waits for the end, calling `meanwhile` often. Past `deadline`, or where `meanwhile` breaks off, the
     /// child is ended.
+    ///
+    /// # Errors
+    /// Those of `meanwhile`, and where the system cannot tell how the child is.
     pub fn wait(
         &mut self,
         deadline: Option<Instant>,
@@ -95,10 +103,9 @@ impl Guarded {
                     // Ctrl-C goes to both: where it ended the child first, it is on its way to us.
                     sleep(POLL);
                 }
-                let interrupted = self.interrupted.load(Ordering::Relaxed);
-                return Ok(if interrupted { End::Interrupted } else { End::Exited(status) });
+                return Ok(if self.watch.asked() { End::Interrupted } else { End::Exited(status) });
             }
-            if flow.is_break() || self.interrupted.load(Ordering::Relaxed) {
+            if flow.is_break() || self.watch.asked() {
                 self.end()?;
                 return Ok(End::Interrupted);
             }
