@@ -54,3 +54,4 @@ pub mod tables;
 pub mod team;
 pub mod tokenizer;
 pub mod trace;
+pub mod vocabulary;

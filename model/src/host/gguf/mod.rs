@@ -1,0 +1,2 @@
+//! GGUF, the format of llama.cpp.
+pub mod vocabulary;
