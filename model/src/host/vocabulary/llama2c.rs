@@ -89,3 +89,6 @@ pub fn pack(file: &[u8]) -> Result<Vec<u32>, VocabularyError> {
     }
     .pack()
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ pub mod llama2c;
 mod packer;
 mod sentence_piece;
 mod special;
-mod unicode;
+pub(crate) mod unicode;
 
 use super::gguf::vocabulary::GgufVocabulary;
 use thiserror::Error;
@@ -110,4 +110,4 @@ fn check(gguf: &GgufVocabulary) -> Result<(), VocabularyError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

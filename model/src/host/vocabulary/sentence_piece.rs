@@ -62,7 +62,7 @@ pub(super) fn pack(gguf: &GgufVocabulary) -> Result<Vec<u32>, VocabularyError> {
     let token = |(token, text): (usize, &Vec<u8>)| match (byte(token), special.types[token]) {
         (Some(byte), _) => (Kind::Byte, vec![byte]),
         (None, TokenType::Byte) => (Kind::Unused, Vec::new()),
-        (None, TokenType::Normal) => (Kind::Text, text_of(text)),
+        (None, TokenType::Normal | TokenType::UserDefined) => (Kind::Text, text_of(text)),
         (None, other) => (kind(other), text.clone()),
     };
     let space = if gguf.add_space_prefix { Header::SPACE_IN_FRONT } else { 0 };

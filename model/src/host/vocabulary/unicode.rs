@@ -1,26 +1,34 @@
 //! The table of character classes, made of Unicode's general categories.
 use crate::vocabulary::{Class, Pretokenizer};
+use std::sync::LazyLock;
 use unicode_general_category::GeneralCategory::{self, *};
 use unicode_general_category::get_general_category;
 
-/// The packed table that a pre-tokenizer needs: ranges, each by its first character and its class.
-pub(super) fn classes(pretokenizer: Pretokenizer) -> Vec<u32> {
-    let mut ranges: Vec<u32> = Vec::new();
-    if pretokenizer == Pretokenizer::None {
-        return ranges;
-    }
-    let punctuation = pretokenizer == Pretokenizer::Default;
-    let mut last = None;
+/// The class of each range of characters, with the range's first character. Made once: Unicode has
+/// more than a million characters.
+static RANGES: LazyLock<Vec<(char, Class)>> = LazyLock::new(|| {
+    let mut ranges: Vec<(char, Class)> = Vec::new();
     for character in '\0'..=char::MAX {
-        let class = match class(character) {
-            Class::Punctuation if !punctuation => Class::Other,
-            class => class,
-        };
-        if last.replace(class) != Some(class) {
-            ranges.push(u32::from(character) << Class::BITS | class as u32);
+        let class = class(character);
+        if ranges.last().is_none_or(|&(_, last)| last != class) {
+            ranges.push((character, class));
         }
     }
     ranges
+});
+
+/// The packed table that a pre-tokenizer needs: ranges, each by its first character and its class.
+pub(crate) fn classes(pretokenizer: Pretokenizer) -> Vec<u32> {
+    if pretokenizer == Pretokenizer::None {
+        return Vec::new();
+    }
+    let needed = |class| match class {
+        Class::Punctuation if pretokenizer != Pretokenizer::Default => Class::Other,
+        class => class,
+    };
+    let mut ranges: Vec<_> = RANGES.iter().map(|&(first, class)| (first, needed(class))).collect();
+    ranges.dedup_by_key(|&mut (_, class)| class);
+    ranges.iter().map(|&(first, class)| u32::from(first) << Class::BITS | class as u32).collect()
 }
 
 fn class(character: char) -> Class {
