@@ -123,7 +123,11 @@ impl Vocabulary {
             return Piece::Text(&[]);
         }
         let text = match text {
-            [b' ', rest @ ..] if self.header.space_in_front() && Some(previous) == self.bos() => rest,
+            [b' ', rest @ ..]
+                if kind == Kind::Text && self.header.space_in_front() && Some(previous) == self.bos() =>
+            {
+                rest
+            }
             _ => text,
         };
         Piece::Text(if text.iter().any(|&byte| upsets_screen(byte)) { &[] } else { text })
