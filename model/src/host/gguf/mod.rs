@@ -33,3 +33,6 @@ pub use types::TensorType;
 pub use value::{Array, Numbers, Strings, Value, ValueType};
 pub use vocabulary::{GgufVocabulary, TokenType, VocabularyError};
 pub use write::GgufWriter;
+
+#[cfg(test)]
+mod tests;

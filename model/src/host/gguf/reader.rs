@@ -2,7 +2,7 @@
 use super::bytes::HeaderBytes;
 use super::error::GgufError;
 use super::metadata::{Metadata, value_error};
-use super::tensor::{MOST_DIMS, TensorInfo};
+use super::tensor::{MOST_DIMS, TensorInfo, check_dims};
 use super::types::TensorType;
 use super::value::{Array, Numbers, Strings, Value, ValueType};
 use std::io::{Read, Seek, SeekFrom};
@@ -192,9 +192,7 @@ fn read_directory<R: Read>(header: &mut HeaderBytes<R>, count: u64) -> Result<Ve
         // One dim too many is enough to refuse the tensor.
         let dims: Result<Vec<u64>, _> = (0..dim_count.min(MOST_DIMS + 1)).map(|_| header.u64()).collect();
         let dims = dims?;
-        if dims.len() > MOST_DIMS as usize {
-            return Err(GgufError::Dims { tensor: name, dims, most: MOST_DIMS });
-        }
+        check_dims(&name, &dims)?; // where there are too few or too many, what follows is something else
         let number = header.u32()?;
         let tensor_type = TensorType::from_number(number).ok_or_else(|| {
             let found = TensorType::name_of(number).map_or_else(|| number.to_string(), str::to_owned);

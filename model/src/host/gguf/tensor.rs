@@ -25,10 +25,7 @@ pub struct TensorInfo {
 impl TensorInfo {
     /// A tensor at `offset`; checks its shape and calculates its length.
     pub fn new(name: &str, dims: &[u64], tensor_type: TensorType, offset: u64) -> Result<Self, GgufError> {
-        let dims_error = || GgufError::Dims { tensor: name.to_owned(), dims: dims.to_vec(), most: MOST_DIMS };
-        if dims.is_empty() || dims.len() > MOST_DIMS as usize || dims.contains(&0) {
-            return Err(dims_error());
-        }
+        check_dims(name, dims)?;
         // A tensor of more numbers than fit 64 bits is longer than every file.
         let numbers = dims.iter().try_fold(1u64, |product, &dim| product.checked_mul(dim));
         let block = tensor_type.block_elements();
@@ -81,4 +78,12 @@ impl TensorInfo {
         reader.seek(SeekFrom::Start(self.offset + start as u64 * row_bytes as u64))?;
         Ok(reader.read_exact(out)?)
     }
+}
+
+/// Checks that there are 1 to [`MOST_DIMS`] dims, none of them 0.
+pub fn check_dims(tensor: &str, dims: &[u64]) -> Result<(), GgufError> {
+    if (1..=MOST_DIMS as usize).contains(&dims.len()) && !dims.contains(&0) {
+        return Ok(());
+    }
+    Err(GgufError::Dims { tensor: tensor.to_owned(), dims: dims.to_vec(), most: MOST_DIMS })
 }

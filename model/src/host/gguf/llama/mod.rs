@@ -96,6 +96,33 @@ impl LlamaConfig {
         tensors::expected(self)
     }
 
+    /// The metadata of a model of this kind, without its tokenizer: what [`Self::of`] reads.
+    pub fn metadata(&self) -> Metadata {
+        let mut metadata = Metadata::default();
+        metadata.push("general.architecture", ARCHITECTURE);
+        for (key, size) in [
+            ("llama.context_length", self.context_length),
+            ("llama.embedding_length", self.embedding_length),
+            ("llama.block_count", self.block_count),
+            ("llama.feed_forward_length", self.feed_forward_length),
+            ("llama.attention.head_count", self.head_count),
+            ("llama.attention.head_count_kv", self.head_count_kv),
+            ("llama.attention.key_length", self.head_size),
+            ("llama.attention.value_length", self.head_size),
+            ("llama.rope.dimension_count", self.head_size),
+            ("llama.vocab_size", self.vocab_size),
+        ] {
+            metadata.push(key, size as u32);
+        }
+        metadata.push("llama.attention.layer_norm_rms_epsilon", self.epsilon);
+        metadata.push("llama.rope.freq_base", self.rope_base);
+        if self.rope_factor != 1.0 {
+            metadata.push("llama.rope.scaling.type", "linear");
+            metadata.push("llama.rope.scaling.factor", self.rope_factor);
+        }
+        metadata
+    }
+
     fn check_heads(&self, value_length: usize, rotated: usize) -> Result<(), LlamaError> {
         let Self { embedding_length, head_count, head_count_kv, head_size, .. } = *self;
         if !head_count.is_multiple_of(head_count_kv) {
