@@ -75,10 +75,10 @@ const MAGICS: [(usize, &[u8], Foreign); 15] = [
 ];
 
 impl Foreign {
-    /// What a file is that begins with `first` (its first [`FIRST_BYTES`], or all of it) and is
-    /// `bytes` long. `None` for a llama2.c checkpoint, also one whose header has a wrong number.
-    pub fn of(first: &[u8], bytes: u64) -> Option<Self> {
-        if bytes == 0 || first.is_empty() {
+    /// What a file is by its first [`FIRST_BYTES`], or by all of it where it is shorter. `None` for a
+    /// llama2.c checkpoint, also for one that is cut or whose header has a wrong number.
+    pub fn of(first: &[u8]) -> Option<Self> {
+        if first.is_empty() {
             return Some(Self::Empty);
         }
         if first.starts_with(LLAMA2C_MAGIC) || wrong_sizes(first) == Some(0) {
@@ -87,7 +87,7 @@ impl Foreign {
         if let Some(foreign) = by_magic(first) {
             return Some(foreign);
         }
-        if is_safetensors(first, bytes) {
+        if is_safetensors(first) {
             return Some(Self::Safetensors);
         }
         if first.iter().all(|&byte| byte == 0) {
@@ -134,9 +134,11 @@ fn by_magic(first: &[u8]) -> Option<Foreign> {
 }
 
 /// Safetensors begin with the length of their header, which is JSON.
-fn is_safetensors(first: &[u8], bytes: u64) -> bool {
+fn is_safetensors(first: &[u8]) -> bool {
+    /// The longest header, by the format's definition.
+    const LONGEST: u64 = 100_000_000;
     let Some((length, json)) = first.split_first_chunk() else { return false };
-    json.starts_with(b"{\"") && u64::from_le_bytes(*length) <= bytes.saturating_sub(8)
+    json.starts_with(b"{\"") && u64::from_le_bytes(*length) <= LONGEST
 }
 
 /// The bytes as a text, where they are one; its last character may be cut.

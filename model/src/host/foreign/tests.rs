@@ -9,13 +9,9 @@ fn header(shape: &Shape, vocab_size: i32) -> Vec<u8> {
     sizes.into_iter().chain([vocab_size, seq_len as i32]).flat_map(i32::to_le_bytes).collect()
 }
 
-fn foreign(first: &[u8]) -> Option<Foreign> {
-    Foreign::of(first, first.len() as u64)
-}
-
 /// What is said of a file.
 fn said(first: &[u8]) -> String {
-    foreign(first).map_or_else(|| "nothing".to_owned(), |foreign| foreign.to_string())
+    Foreign::of(first).map_or_else(|| "nothing".to_owned(), |foreign| foreign.to_string())
 }
 
 /// These bytes, then others that are no text and no zeros.
@@ -31,16 +27,16 @@ fn a_checkpoint_is_never_foreign() {
     for shape in shapes {
         for vocab_size in [shape.vocab_size as i32, -(shape.vocab_size as i32)] {
             let mut first = header(&shape, vocab_size);
-            assert_eq!(foreign(&first), None, "{shape}: the header alone");
+            assert_eq!(Foreign::of(&first), None, "{shape}: the header alone");
             first.resize(FIRST_BYTES, 0);
-            assert_eq!(foreign(&first), None, "{shape}: weights of zero");
+            assert_eq!(Foreign::of(&first), None, "{shape}: weights of zero");
             first[510..512].copy_from_slice(&[0x55, 0xAA]);
             first[257..262].copy_from_slice(b"ustar");
-            assert_eq!(foreign(&first), None, "{shape}: weights that look like magic numbers");
+            assert_eq!(Foreign::of(&first), None, "{shape}: weights that look like magic numbers");
         }
         let version_1 = [b"24ka", &1i32.to_le_bytes()[..], &header(&shape, 512)].concat();
-        assert_eq!(foreign(&version_1), None, "{shape}, version 1");
-        assert_eq!(foreign(b"24ka"), None, "cut behind the magic number");
+        assert_eq!(Foreign::of(&version_1), None, "{shape}, version 1");
+        assert_eq!(Foreign::of(b"24ka"), None, "cut behind the magic number");
     }
 }
 
@@ -50,7 +46,7 @@ fn a_header_with_a_few_wrong_numbers_is_left_to_its_reader() {
     let changed = |places: &[usize], value: i32| {
         let mut first = [&good[..], &noise].concat();
         places.iter().for_each(|place| first[4 * place..][..4].copy_from_slice(&value.to_le_bytes()));
-        foreign(&first)
+        Foreign::of(&first)
     };
     for value in [0, -12, i32::MIN, i32::MAX] {
         for place in 0..SIZES {
@@ -58,7 +54,7 @@ fn a_header_with_a_few_wrong_numbers_is_left_to_its_reader() {
         }
         assert!(matches!(changed(&[0, 1, 3, 6], value), Some(Foreign::Unknown(_))), "{value} at four places");
     }
-    assert_eq!(foreign(&good[..27]), None, "cut in the header");
+    assert_eq!(Foreign::of(&good[..27]), None, "cut in the header");
 }
 
 #[test]
@@ -86,20 +82,20 @@ fn formats_are_known_by_their_first_bytes() {
         (b"\x89PNG\r\n\x1A\n", Foreign::Unknown(*b"\x89PNG")),
     ];
     for (first, wanted) in cases {
-        assert_eq!(foreign(&with_noise(first)), Some(wanted));
+        assert_eq!(Foreign::of(&with_noise(first)), Some(wanted));
     }
-    assert_eq!(foreign(&safetensors(98)), Some(Foreign::Safetensors));
-    assert!(matches!(foreign(&safetensors(1 << 40)), Some(Foreign::Unknown(_))), "longer than the file");
+    assert_eq!(Foreign::of(&safetensors(98)), Some(Foreign::Safetensors));
+    assert!(matches!(Foreign::of(&safetensors(1 << 40)), Some(Foreign::Unknown(_))), "too long a header");
 
     let mut sector = with_noise(&[0xEB, 0x58, 0x90]);
     sector[510..512].copy_from_slice(&[0x55, 0xAA]);
-    assert_eq!(foreign(&sector), Some(Foreign::Disk));
+    assert_eq!(Foreign::of(&sector), Some(Foreign::Disk));
     let mut archive = b"model.bin".to_vec();
     archive.resize(FIRST_BYTES, 0);
     archive[257..262].copy_from_slice(b"ustar");
-    assert_eq!(foreign(&archive), Some(Foreign::Tar));
-    assert_eq!(foreign(&[0; FIRST_BYTES]), Some(Foreign::Zeros));
-    assert_eq!(foreign(&[]), Some(Foreign::Empty));
+    assert_eq!(Foreign::of(&archive), Some(Foreign::Tar));
+    assert_eq!(Foreign::of(&[0; FIRST_BYTES]), Some(Foreign::Zeros));
+    assert_eq!(Foreign::of(&[]), Some(Foreign::Empty));
 }
 
 #[test]
@@ -108,11 +104,15 @@ fn texts_are_told_apart() {
     assert!(said(pointer).contains("`git lfs pull`"));
     let page = format!("<!DOCTYPE html><html><title>404</title></html>{}", " ".repeat(60));
     assert!(said(page.as_bytes()).contains("a page of the web (HTML)"));
-    assert_eq!(foreign(b"\xEF\xBB\xBF\n <HTML>"), Some(Foreign::Html));
-    assert_eq!(foreign(br#"{"architectures": ["LlamaForCausalLM"]}"#), Some(Foreign::Json));
-    assert_eq!(foreign("Once upon a time, größer €".as_bytes()), Some(Foreign::Text));
-    assert_eq!(foreign(&"€ ".repeat(300).as_bytes()[..600 - 2]), Some(Foreign::Text), "cut in a character");
-    assert!(matches!(foreign(&with_noise(b"text and then bytes of none")), Some(Foreign::Unknown(_))));
+    assert_eq!(Foreign::of(b"\xEF\xBB\xBF\n <HTML>"), Some(Foreign::Html));
+    assert_eq!(Foreign::of(br#"{"architectures": ["LlamaForCausalLM"]}"#), Some(Foreign::Json));
+    assert_eq!(Foreign::of("Once upon a time, größer €".as_bytes()), Some(Foreign::Text));
+    assert_eq!(
+        Foreign::of(&"€ ".repeat(300).as_bytes()[..600 - 2]),
+        Some(Foreign::Text),
+        "cut in a character"
+    );
+    assert!(matches!(Foreign::of(&with_noise(b"text and then bytes of none")), Some(Foreign::Unknown(_))));
 }
 
 #[test]

@@ -3,8 +3,9 @@
 //! Each typed reading gives `None` where the key is not there, and an error where its value is of
 //! another type or out of range. Whole numbers of any width are taken where they fit, as writers
 //! differ in the width that they choose.
+use super::array::{Array, Strings};
 use super::error::GgufError;
-use super::value::{Array, Strings, Value};
+use super::value::Value;
 
 /// A GGUF's keys and values, in the file's order.
 #[derive(Clone, PartialEq, Debug, Default)]

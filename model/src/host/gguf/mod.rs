@@ -13,6 +13,7 @@
 //! Nothing that the file says is believed: counts are compared with the bytes that are there before
 //! memory is taken for them, tensors must lie in the file and apart, and what a model holds that
 //! would change its answer and is not run here is refused by name.
+mod array;
 mod bytes;
 mod error;
 mod llama;
@@ -24,14 +25,15 @@ mod value;
 mod vocabulary;
 mod write;
 
+pub use array::{Array, Numbers, Strings};
 pub use error::GgufError;
-pub use llama::{LlamaConfig, LlamaError};
+pub use llama::{LlamaConfig, LlamaError, OUTPUT, ROPE_FREQS};
 pub use metadata::Metadata;
 pub use reader::{Gguf, check_file_name};
 pub use tensor::TensorInfo;
 pub use types::TensorType;
-pub use value::{Array, Numbers, Strings, Value, ValueType};
-pub use vocabulary::{GgufVocabulary, TokenType, VocabularyError};
+pub use value::{Value, ValueType};
+pub use vocabulary::{GgufVocabulary, Merge, TokenType, VocabularyError};
 pub use write::GgufWriter;
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! The container: header, metadata, and the directory of tensors.
+use super::array::{Array, Numbers, Strings};
 use super::bytes::HeaderBytes;
 use super::error::GgufError;
 use super::metadata::{Metadata, value_error};
 use super::tensor::{MOST_DIMS, TensorInfo, check_dims};
 use super::types::TensorType;
-use super::value::{Array, Numbers, Strings, Value, ValueType};
+use super::value::{Value, ValueType};
 use std::io::{Read, Seek, SeekFrom};
 
 /// What every GGUF begins with.
@@ -51,10 +52,7 @@ impl Gguf {
         let tensor_count = header.u64()?;
         let key_count = header.u64()?;
         let metadata = read_metadata(&mut header, key_count)?;
-        match metadata.u32_of(SPLIT_KEY)? {
-            Some(parts @ 2..) => return Err(GgufError::Split { parts }),
-            _ => {}
-        }
+        check_parts(metadata.u32_of(SPLIT_KEY)?)?;
         let alignment = alignment_of(&metadata)?;
         let mut tensors = read_directory(&mut header, tensor_count)?;
         place(&mut tensors, header.position(), alignment, file_bytes)?;
@@ -70,7 +68,12 @@ impl Gguf {
 /// Checks that a file's name is not that of one of several, `...-00001-of-00003.gguf`: the first of
 /// them need not say so inside.
 pub fn check_file_name(name: &str) -> Result<(), GgufError> {
-    match parts_of(name) {
+    check_parts(parts_of(name))
+}
+
+/// Refuses one file of several.
+fn check_parts(parts: Option<u32>) -> Result<(), GgufError> {
+    match parts {
         Some(parts @ 2..) => Err(GgufError::Split { parts }),
         _ => Ok(()),
     }

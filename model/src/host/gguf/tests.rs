@@ -1,6 +1,6 @@
 use super::*;
 use proptest::prelude::*;
-use std::io::Cursor;
+use std::io::{self, Cursor};
 
 /// Tensors by name, dims and type.
 type Tensors<'t> = &'t [(&'t str, &'t [usize], TensorType)];
@@ -201,6 +201,41 @@ fn metadata_that_lies_is_refused() {
         );
         let wanted = format!("general.alignment is {alignment}, it must be a power of two");
         assert!(refusal(&file).contains(&wanted));
+    }
+}
+
+/// A file that begins with these bytes and goes on with zeros for a terabyte.
+struct Endless(Cursor<Vec<u8>>);
+
+impl io::Read for Endless {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(out)? {
+            0 => {
+                out.fill(0);
+                Ok(out.len())
+            }
+            read => Ok(read),
+        }
+    }
+}
+
+impl io::Seek for Endless {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        match to {
+            io::SeekFrom::End(0) => Ok(1 << 40),
+            to => self.0.seek(to),
+        }
+    }
+}
+
+#[test]
+fn a_header_longer_than_any_models_is_refused_before_it_is_read() {
+    let file = file_of(all_values(), TENSORS);
+    for (key, after) in [("no.strings", 8), ("u64s", 8), ("no.text", 4)] {
+        let file = changed(&file, key, after, &(1u64 << 32).to_le_bytes());
+        let error = Gguf::read(&mut Endless(Cursor::new(file))).unwrap_err().to_string();
+        let wanted = format!("the GGUF's header goes on beyond 268435456 bytes with the value of {key}, no");
+        assert!(error.contains(&wanted), "{error}");
     }
 }
 

@@ -1,10 +1,11 @@
 //! Writer of GGUF files, version 3: metadata and tensors, their bytes as they come.
+use super::array::Array;
 use super::error::GgufError;
 use super::metadata::Metadata;
 use super::reader::{ALIGNMENT_KEY, DEFAULT_ALIGNMENT, MAGIC};
 use super::tensor::TensorInfo;
 use super::types::TensorType;
-use super::value::{Array, Value};
+use super::value::{Value, ValueType};
 use std::io::{self, Write};
 
 /// The version that is written.
@@ -111,7 +112,7 @@ fn put_value(out: &mut Vec<u8>, value: &Value) {
             out.extend(numbers.bytes());
         }
         Value::Array(Array::Strings(strings)) => {
-            out.extend((super::value::ValueType::String as u32).to_le_bytes());
+            out.extend((ValueType::String as u32).to_le_bytes());
             out.extend((strings.len() as u64).to_le_bytes());
             strings.iter().for_each(|string| put_string(out, string));
         }

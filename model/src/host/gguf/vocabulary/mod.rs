@@ -14,6 +14,11 @@ use std::collections::BTreeSet;
 /// The tokenizer models that are read: SentencePiece's rule, and byte-level BPE.
 const SENTENCE_PIECE: &str = "llama";
 const BYTE_LEVEL_BPE: &str = "gpt2";
+/// The keys of special tokens, and of the flags that put them before and behind a text.
+const BOS: &str = "tokenizer.ggml.bos_token_id";
+const EOS: &str = "tokenizer.ggml.eos_token_id";
+const ADD_BOS: &str = "tokenizer.ggml.add_bos_token";
+const ADD_EOS: &str = "tokenizer.ggml.add_eos_token";
 /// The pre-tokenizers that put BOS first where the metadata does not say.
 const BOS_BY_DEFAULT: [&str; 4] = ["llama-bpe", "llama3", "llama-v3", "tekken"];
 /// SentencePiece's BOS, EOS and unknown token where the metadata does not name them.
@@ -68,6 +73,9 @@ impl TokenType {
     }
 }
 
+/// Two tokens that `gpt2` joins, by their texts.
+pub type Merge = (Vec<u8>, Vec<u8>);
+
 /// A GGUF's tokenizer.
 #[derive(Clone, PartialEq, Debug)]
 pub struct GgufVocabulary {
@@ -84,7 +92,7 @@ pub struct GgufVocabulary {
     /// What each token is, by id.
     pub types: Vec<TokenType>,
     /// The pairs of `gpt2` that are joined, the first ones first. Empty for `llama`.
-    pub merges: Vec<(Vec<u8>, Vec<u8>)>,
+    pub merges: Vec<Merge>,
     /// Begin of sequence.
     pub bos: Option<u32>,
     /// End of sequence.
@@ -127,20 +135,12 @@ impl GgufVocabulary {
 
         let id = |key| special(metadata, key, tokens.len());
         let default = |id: u32| Some(id).filter(|&id| sentence_piece && (id as usize) < tokens.len());
-        let [bos, eos, unknown] = SENTENCE_PIECE_IDS;
-        let bos = id("tokenizer.ggml.bos_token_id")?.or(default(bos));
-        let eos = id("tokenizer.ggml.eos_token_id")?.or(default(eos));
-        let unknown = id("tokenizer.ggml.unknown_token_id")?.or(default(unknown));
-        let padding = metadata.get("tokenizer.ggml.padding_token_id").and_then(|id| id.as_integer());
-
+        let [bos, eos, unknown] = SENTENCE_PIECE_IDS.map(default);
+        let (bos, eos) = (id(BOS)?.or(bos), id(EOS)?.or(eos));
         let flag = |key: &str, default| Ok::<_, GgufError>(metadata.bool_of(key)?.unwrap_or(default));
-        let (add_bos_key, add_eos_key) = ("tokenizer.ggml.add_bos_token", "tokenizer.ggml.add_eos_token");
-        let add_bos = flag(add_bos_key, sentence_piece || BOS_BY_DEFAULT.contains(&&pre[..]))?;
-        let add_eos = flag(add_eos_key, false)?;
-        for (add, token, flag, id) in [
-            (add_bos, bos, add_bos_key, "tokenizer.ggml.bos_token_id"),
-            (add_eos, eos, add_eos_key, "tokenizer.ggml.eos_token_id"),
-        ] {
+        let add_bos = flag(ADD_BOS, sentence_piece || BOS_BY_DEFAULT.contains(&&pre[..]))?;
+        let add_eos = flag(ADD_EOS, false)?;
+        for (add, token, flag, id) in [(add_bos, bos, ADD_BOS, BOS), (add_eos, eos, ADD_EOS, EOS)] {
             if add && token.is_none() {
                 return Err(VocabularyError::NoToken { flag, id });
             }
@@ -154,10 +154,8 @@ impl GgufVocabulary {
             eos,
             eot: id("tokenizer.ggml.eot_token_id")?,
             eom: id("tokenizer.ggml.eom_token_id")?,
-            unknown,
-            padding: padding
-                .and_then(|id| id.try_into().ok())
-                .filter(|&id: &u32| (id as usize) < tokens.len()),
+            unknown: id("tokenizer.ggml.unknown_token_id")?.or(unknown),
+            padding: padding(metadata, tokens.len()),
             add_bos,
             add_eos,
             add_space_prefix: flag("tokenizer.ggml.add_space_prefix", sentence_piece)?,
@@ -185,6 +183,12 @@ fn special(metadata: &Metadata, key: &'static str, tokens: usize) -> Result<Opti
         Some(id) if id as usize >= tokens => Err(VocabularyError::Id { key, id, tokens }),
         id => Ok(id),
     }
+}
+
+/// The token of padding, if it is in the vocabulary.
+fn padding(metadata: &Metadata, tokens: usize) -> Option<u32> {
+    let id = metadata.get("tokenizer.ggml.padding_token_id")?.as_integer()?;
+    id.try_into().ok().filter(|&id: &u32| (id as usize) < tokens)
 }
 
 fn scores(metadata: &Metadata, tokens: usize, must: bool) -> Result<Vec<f32>, VocabularyError> {
@@ -215,7 +219,7 @@ fn types(metadata: &Metadata, tokens: usize) -> Result<Vec<TokenType>, Vocabular
     numbers.iter().enumerate().map(read).collect()
 }
 
-fn merges(metadata: &Metadata, must: bool) -> Result<Vec<(Vec<u8>, Vec<u8>)>, VocabularyError> {
+fn merges(metadata: &Metadata, must: bool) -> Result<Vec<Merge>, VocabularyError> {
     let key = "tokenizer.ggml.merges";
     if !must {
         return Ok(Vec::new());
