@@ -1,5 +1,6 @@
 //! The host's side: from a llama2.c checkpoint to a packed model, with the host's float.
 pub mod checkpoint;
+pub mod foreign;
 pub mod fp32;
 pub mod gguf;
 pub mod pack;

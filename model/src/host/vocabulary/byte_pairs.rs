@@ -5,22 +5,22 @@
 //! a token is left out, and nothing is joined across it, as llama.cpp does.
 //!
 //! Source: GPT-2's encoder.py; llama.cpp's llm_tokenizer_bpe.
-use super::VocabularyError;
+use super::TokenizerError;
 use super::packer::{Merges, Parts};
 use super::special::{Special, kind};
 use super::unicode::classes;
-use crate::host::gguf::vocabulary::{GgufVocabulary, TokenType};
+use crate::host::gguf::{GgufVocabulary, TokenType};
 use crate::vocabulary::{Header, Kind, Pretokenizer};
 use std::collections::{BTreeMap, HashMap};
 
 /// Packs such a tokenizer.
-pub(super) fn pack(gguf: &GgufVocabulary) -> Result<Vec<u32>, VocabularyError> {
+pub(super) fn pack(gguf: &GgufVocabulary) -> Result<Vec<u32>, TokenizerError> {
     let pretokenizer = match &gguf.pre[..] {
         "gpt-2" => Pretokenizer::Gpt2,
         "smollm" => Pretokenizer::SmolLm,
         "llama-bpe" => Pretokenizer::LlamaBpe,
         "default" | "" => Pretokenizer::Default,
-        other => return Err(VocabularyError::Pretokenizer(other.to_owned())),
+        other => return Err(TokenizerError::Pretokenizer(other.to_owned())),
     };
     let special = Special::of(gguf);
     let alphabet = Alphabet::new();

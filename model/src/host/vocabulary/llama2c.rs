@@ -4,7 +4,7 @@
 //! Its rule (`encode`): a space goes in front; each character is its piece, or its UTF-8 bytes' byte
 //! pieces where it has none; then neighbours are joined, the pair whose joined piece has the best
 //! score first. Of equal pieces the first is taken. No piece is special.
-use super::VocabularyError;
+use super::TokenizerError;
 use super::packer::{Parts, byte_of_name, merges_by_score};
 use crate::vocabulary::{Header, Kind, NONE, Pretokenizer};
 use std::collections::HashMap;
@@ -22,21 +22,21 @@ const LOWEST_SCORE: f32 = -1e10;
 pub type Piece<'f> = (&'f [u8], f32);
 
 /// The pieces of a file.
-pub fn pieces(file: &[u8]) -> Result<Vec<Piece<'_>>, VocabularyError> {
-    let mut rest = file.get(FILE_HEADER..).ok_or(VocabularyError::Truncated { piece: 0 })?;
+pub fn pieces(file: &[u8]) -> Result<Vec<Piece<'_>>, TokenizerError> {
+    let mut rest = file.get(FILE_HEADER..).ok_or(TokenizerError::Truncated { piece: 0 })?;
     let mut pieces = Vec::new();
     while !rest.is_empty() {
         let piece = pieces.len();
-        let truncated = VocabularyError::Truncated { piece };
+        let truncated = TokenizerError::Truncated { piece };
         let Some((&[s0, s1, s2, s3, l0, l1, l2, l3], text)) = rest.split_first_chunk() else {
             return Err(truncated);
         };
         let score = f32::from_le_bytes([s0, s1, s2, s3]);
         if score.is_nan() {
-            return Err(VocabularyError::BadScore { piece });
+            return Err(TokenizerError::BadScore { piece });
         }
         let length = i32::from_le_bytes([l0, l1, l2, l3]);
-        let size = usize::try_from(length).map_err(|_| VocabularyError::BadLength { piece, length })?;
+        let size = usize::try_from(length).map_err(|_| TokenizerError::BadLength { piece, length })?;
         let (text, behind) = text.split_at_checked(size).ok_or(truncated)?;
         pieces.push((text, score));
         rest = behind;
@@ -45,7 +45,7 @@ pub fn pieces(file: &[u8]) -> Result<Vec<Piece<'_>>, VocabularyError> {
 }
 
 /// Packs a file.
-pub fn pack(file: &[u8]) -> Result<Vec<u32>, VocabularyError> {
+pub fn pack(file: &[u8]) -> Result<Vec<u32>, TokenizerError> {
     let pieces = pieces(file)?;
     let mut known = HashMap::new();
     let mut bytes = [NONE; 256];

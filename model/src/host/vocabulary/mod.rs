@@ -14,12 +14,12 @@ mod sentence_piece;
 mod special;
 pub(crate) mod unicode;
 
-use super::gguf::vocabulary::GgufVocabulary;
+use super::gguf::GgufVocabulary;
 use thiserror::Error;
 
 /// Why a tokenizer cannot be packed.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
-pub enum VocabularyError {
+pub enum TokenizerError {
     /// A llama2.c tokenizer ends inside a piece.
     #[error("the tokenizer is cut short in piece {piece}")]
     Truncated {
@@ -85,26 +85,26 @@ pub enum VocabularyError {
 }
 
 /// Packs the tokenizer of a GGUF.
-pub fn pack_gguf(gguf: &GgufVocabulary) -> Result<Vec<u32>, VocabularyError> {
+pub fn pack_gguf(gguf: &GgufVocabulary) -> Result<Vec<u32>, TokenizerError> {
     check(gguf)?;
     match &gguf.model[..] {
         "llama" => sentence_piece::pack(gguf),
         "gpt2" => byte_pairs::pack(gguf),
-        _ => Err(VocabularyError::Model(gguf.model.clone())),
+        _ => Err(TokenizerError::Model(gguf.model.clone())),
     }
 }
 
 /// Checks what the fields of a GGUF's tokenizer promise each other.
-fn check(gguf: &GgufVocabulary) -> Result<(), VocabularyError> {
+fn check(gguf: &GgufVocabulary) -> Result<(), TokenizerError> {
     let tokens = gguf.tokens.len();
     for (list, found) in [("types", gguf.types.len()), ("scores", gguf.scores.len())] {
         if found != tokens {
-            return Err(VocabularyError::Length { list, found, tokens });
+            return Err(TokenizerError::Length { list, found, tokens });
         }
     }
     let ids = [gguf.bos, gguf.eos, gguf.eot, gguf.eom, gguf.unknown];
     match ids.into_iter().flatten().find(|&id| id as usize >= tokens) {
-        Some(id) => Err(VocabularyError::Id { id, tokens }),
+        Some(id) => Err(TokenizerError::Id { id, tokens }),
         None => Ok(()),
     }
 }

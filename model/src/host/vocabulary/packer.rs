@@ -1,5 +1,5 @@
 //! Puts the parts of a vocabulary together.
-use super::VocabularyError;
+use super::TokenizerError;
 use crate::vocabulary::{Header, KIND_SHIFT, Kind, NONE, Pretokenizer};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -38,7 +38,7 @@ pub(super) type Merges = BTreeMap<(u32, u32), (u32, u32)>;
 
 impl Parts {
     /// The packed vocabulary.
-    pub fn pack(mut self) -> Result<Vec<u32>, VocabularyError> {
+    pub fn pack(mut self) -> Result<Vec<u32>, TokenizerError> {
         self.sort();
         let texts = || {
             let tokens = self.tokens.iter().map(|(kind, text)| (*kind, text));
@@ -50,13 +50,13 @@ impl Parts {
             starts.push((kind as u32) << KIND_SHIFT | end);
             let length = u32::try_from(text.len()).ok();
             let sum = length.and_then(|length| end.checked_add(length));
-            end = sum.filter(|end| end >> KIND_SHIFT == 0).ok_or(VocabularyError::TooLarge)?;
+            end = sum.filter(|end| end >> KIND_SHIFT == 0).ok_or(TokenizerError::TooLarge)?;
         }
         starts.push(end);
         let mut text: Vec<u8> = texts().flat_map(|(_, text)| text).copied().collect();
         text.resize(text.len().next_multiple_of(size_of::<u32>()), 0);
 
-        let count = |length: usize| u32::try_from(length).map_err(|_| VocabularyError::TooLarge);
+        let count = |length: usize| u32::try_from(length).map_err(|_| TokenizerError::TooLarge);
         let header = Header {
             vocab_size: count(self.tokens.len())?,
             symbols: count(starts.len() - 1)?,
@@ -104,7 +104,7 @@ const LONGEST_PIECE: usize = 1024;
 pub(super) fn merges_by_score(
     pieces: &[(u32, &[u8], f32)],
     known: &HashMap<&[u8], u32>,
-) -> Result<Merges, VocabularyError> {
+) -> Result<Merges, TokenizerError> {
     // Both zeros are one score.
     let mut scores: Vec<f32> = pieces.iter().map(|&(_, _, score)| score + 0.0).collect();
     scores.sort_by(|a, b| b.total_cmp(a));
@@ -113,7 +113,7 @@ pub(super) fn merges_by_score(
     for &(token, text, score) in pieces {
         if text.len() > LONGEST_PIECE {
             let (token, length, limit) = (token as usize, text.len(), LONGEST_PIECE);
-            return Err(VocabularyError::LongPiece { token, length, limit });
+            return Err(TokenizerError::LongPiece { token, length, limit });
         }
         let rank = scores.partition_point(|&higher| higher > score) as u32;
         for at in 1..text.len() {

@@ -6,10 +6,10 @@
 //! keeps all but the last apart, and the last are cut out of the text before.
 //!
 //! Source: sentencepiece's bpe_model.cc and model_interface.cc; llama.cpp's llm_tokenizer_spm.
-use super::VocabularyError;
+use super::TokenizerError;
 use super::packer::{Parts, byte_of_name, merges_by_score};
 use super::special::{Special, kind};
-use crate::host::gguf::vocabulary::{GgufVocabulary, TokenType};
+use crate::host::gguf::{GgufVocabulary, TokenType};
 use crate::vocabulary::{Header, Kind, NONE, Pretokenizer};
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, HashMap};
 const SPACE: char = '▁';
 
 /// Packs such a tokenizer.
-pub(super) fn pack(gguf: &GgufVocabulary) -> Result<Vec<u32>, VocabularyError> {
+pub(super) fn pack(gguf: &GgufVocabulary) -> Result<Vec<u32>, TokenizerError> {
     let special = Special::of(gguf);
     let byte = |token: usize| match special.types[token] {
         TokenType::Normal | TokenType::Byte => byte_of_name(&gguf.tokens[token]),
@@ -37,7 +37,7 @@ pub(super) fn pack(gguf: &GgufVocabulary) -> Result<Vec<u32>, VocabularyError> {
         }
     }
     if let Some(&(token, ..)) = pieces.iter().find(|(_, _, score)| score.is_nan()) {
-        return Err(VocabularyError::BadScore { piece: token as usize });
+        return Err(TokenizerError::BadScore { piece: token as usize });
     }
 
     // Characters that are in pieces but are none themselves.

@@ -1,5 +1,5 @@
 //! Tokens that are no text.
-use crate::host::gguf::vocabulary::{GgufVocabulary, TokenType};
+use crate::host::gguf::{GgufVocabulary, TokenType};
 use crate::vocabulary::{Header, Kind};
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::host::gguf::vocabulary::TokenType;
+use crate::host::gguf::TokenType;
 use crate::vocabulary::{Kind, SpecialTokens::*, Vocabulary};
 use byte_pairs::Alphabet;
 use proptest::prelude::*;
@@ -59,7 +59,7 @@ pub(crate) fn sentence_piece(pieces: &[&str]) -> GgufVocabulary {
     }
 }
 
-pub(crate) fn unpack(words: Result<Vec<u32>, VocabularyError>) -> Vocabulary {
+pub(crate) fn unpack(words: Result<Vec<u32>, TokenizerError>) -> Vocabulary {
     let words = words.unwrap();
     let vocab_size = words[0] as usize;
     Vocabulary::parse(words, vocab_size).unwrap()
@@ -197,21 +197,21 @@ fn where_texts_begin_and_end() {
 fn what_is_not_read_is_refused_by_name() {
     let error = |gguf: &GgufVocabulary| pack_gguf(gguf).unwrap_err();
     let qwen = error(&byte_level("qwen2", &[]));
-    assert_eq!(qwen, VocabularyError::Pretokenizer("qwen2".into()));
+    assert_eq!(qwen, TokenizerError::Pretokenizer("qwen2".into()));
     assert!(qwen.to_string().contains("\"qwen2\""));
     let bert = GgufVocabulary { model: "bert".into(), ..sentence_piece(&[]) };
-    assert_eq!(error(&bert), VocabularyError::Model("bert".into()));
+    assert_eq!(error(&bert), TokenizerError::Model("bert".into()));
     let mut short = sentence_piece(&[]);
     short.types.pop();
-    assert_eq!(error(&short), VocabularyError::Length { list: "types", found: 258, tokens: 259 });
+    assert_eq!(error(&short), TokenizerError::Length { list: "types", found: 258, tokens: 259 });
     let outside = GgufVocabulary { eot: Some(259), ..sentence_piece(&[]) };
-    assert_eq!(error(&outside), VocabularyError::Id { id: 259, tokens: 259 });
+    assert_eq!(error(&outside), TokenizerError::Id { id: 259, tokens: 259 });
     let mut nan = sentence_piece(&["a"]);
     nan.scores[259] = f32::NAN;
-    assert_eq!(error(&nan), VocabularyError::BadScore { piece: 259 });
+    assert_eq!(error(&nan), TokenizerError::BadScore { piece: 259 });
     let long = "a".repeat(1025);
     let long = error(&sentence_piece(&[&long]));
-    assert_eq!(long, VocabularyError::LongPiece { token: 259, length: 1025, limit: 1024 });
+    assert_eq!(long, TokenizerError::LongPiece { token: 259, length: 1025, limit: 1024 });
 }
 
 /// SentencePiece's rule by a search through all neighbours before each merge.

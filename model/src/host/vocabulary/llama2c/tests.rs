@@ -157,8 +157,8 @@ fn lies_are_refused() {
     let file = file_of(&[b"<unk>", b"<s>"]);
     let mut negative = file.clone();
     negative[8..12].copy_from_slice(&(-5i32).to_le_bytes());
-    assert_eq!(pack(&negative), Err(VocabularyError::BadLength { piece: 0, length: -5 }));
+    assert_eq!(pack(&negative), Err(TokenizerError::BadLength { piece: 0, length: -5 }));
     let mut nan = file;
     nan[4..8].copy_from_slice(&f32::NAN.to_le_bytes());
-    assert_eq!(pack(&nan), Err(VocabularyError::BadScore { piece: 0 }));
+    assert_eq!(pack(&nan), Err(TokenizerError::BadScore { piece: 0 }));
 }
