@@ -7,9 +7,10 @@ use std::{error::Error, fs, io::Cursor, path::Path};
 use model::{
     host::{
         checkpoint::{Checkpoint, Weight},
-        gguf::{GgufWriter, LlamaConfig, Metadata, Strings, TensorInfo, TensorType, Value},
+        gguf::{GgufVocabulary, GgufWriter, LlamaConfig, Metadata, Strings, TensorInfo, TensorType, Value},
         pack::pack,
         synth::{parse_shape, write_checkpoint},
+        vocabulary::pack_gguf,
     },
     settings::{EngineKind, Settings},
 };
@@ -73,6 +74,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     seed("encoder", "story", "Once upon a time, there was a little girl named Lily.\n".as_bytes())?;
     seed("encoder", "bytes", "größer € 🙂 <0x41>".as_bytes())?;
     seed("vocabulary", "merges", b"0a\n0b\n0c\n0 \n1ab\n2bc\n3 a\n4abab\nab abc abab")?;
+    seed("packed_vocabulary", "bpe", &packed_vocabulary(&byte_level_bpe(), "a a<|im_end|>1")?)?;
+    seed("packed_vocabulary", "sentence_piece", &packed_vocabulary(&sentence_piece(), "a a\n</s>")?)?;
     seed("vocabulary", "bytes", "1\u{e9}\n2€\né € è".as_bytes())?;
 
     let utf8 = "\tLily’s dog – größer\r\nα € 🙂 \x08 a word that goes on and on and on and then a longwordthatwraps over";
@@ -177,6 +180,14 @@ fn sentence_piece() -> Metadata {
     keys.push("tokenizer.ggml.scores", &[0.0, 0.0, 0.0, 0.0, -1.0, -2.0][..]);
     keys.push("tokenizer.ggml.token_type", &[2, 3, 3, 6, 1, 1][..]);
     keys
+}
+
+/// A text with its length before it, and the packed vocabulary that these keys make.
+fn packed_vocabulary(keys: &Metadata, text: &str) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut seed = vec![text.len() as u8];
+    seed.extend(text.as_bytes());
+    seed.extend(pack_gguf(&GgufVocabulary::of(keys)?)?.into_iter().flat_map(u32::to_le_bytes));
+    Ok(seed)
 }
 
 /// A tokenizer file's pieces, with their headers.

@@ -3,10 +3,10 @@
 //! The host decides what a model's tokenizer file means (`host::vocabulary`) and packs it as tables
 //! of integers; here is one algorithm over these tables, whoever trained the model:
 //!
-//! 1. The text is cut at the special tokens that are looked for ([`encoder`]).
-//! 2. What is between them is cut into words, or not ([`pretokenizer`], [`classes`]).
+//! 1. The text is cut at the special tokens that are looked for (`encoder`).
+//! 2. What is between them is cut into words, or not (`pretokenizer`, `classes`).
 //! 3. Each character of a word becomes a symbol, or each of its bytes does, by table.
-//! 4. Neighbours are joined, the pair with the best rank first, until no pair has one ([`merge`]).
+//! 4. Neighbours are joined, the pair with the best rank first, until no pair has one (`merge`).
 //!    That is byte-level BPE where ranks are the order in which merges were learnt, and
 //!    SentencePiece's and llama2.c's rule where they are the order of the scores.
 //! 5. Symbols that are no tokens become their bytes' tokens.

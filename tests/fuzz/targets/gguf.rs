@@ -1,10 +1,13 @@
 //! GGUF files. The tensors of one that is accepted lie in it, can be read in any pieces, and do not
 //! overlap; written again it is read as the same; and what its metadata says of a model and its
-//! tokenizer is refused or good. It is a GGUF for who tells foreign files apart, too.
+//! tokenizer is refused or good, and packed or refused. It is a GGUF for who tells foreign files
+//! apart, too.
 #![no_main]
 use libfuzzer_sys::fuzz_target;
 use model::host::foreign::{FIRST_BYTES, Foreign};
 use model::host::gguf::{Gguf, GgufVocabulary, GgufWriter, LlamaConfig, TensorInfo};
+use model::host::vocabulary::pack_gguf;
+use model::vocabulary::{SpecialTokens, Vocabulary};
 use std::io::Cursor;
 
 fuzz_target!(|data: &[u8]| {
@@ -35,6 +38,10 @@ fuzz_target!(|data: &[u8]| {
         let tokens = vocabulary.tokens.len();
         assert_eq!((vocabulary.scores.len(), vocabulary.types.len()), (tokens, tokens));
         assert!(vocabulary.ending().into_iter().all(|id| (id as usize) < tokens));
+        if let Ok(packed) = pack_gguf(&vocabulary) {
+            let packed = Vocabulary::parse(packed, tokens).expect("what is packed passes the checks");
+            let _ = packed.encode("a\u{e9} 12<|im_end|>", SpecialTokens::AreTokens);
+        }
     }
     // A file of a few bytes may ask for gigabytes of padding; that is good, but takes too long.
     if gguf.alignment <= 4096 {
