@@ -52,4 +52,5 @@ pub mod simd;
 pub mod source;
 pub mod tables;
 pub mod tokenizer;
+pub mod vocabulary;
 pub mod workers;
