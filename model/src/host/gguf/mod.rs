@@ -14,6 +14,7 @@
 //! memory is taken for them, tensors must lie in the file and apart, and what a model holds that
 //! would change its answer and is not run here is refused by name.
 mod array;
+mod blocks;
 mod bytes;
 mod error;
 mod llama;
@@ -26,6 +27,7 @@ mod vocabulary;
 mod write;
 
 pub use array::{Array, Numbers, Strings};
+pub use blocks::{Affine, BlockError, Codes, codes, dequantize, quantize};
 pub use error::GgufError;
 pub use llama::{LlamaConfig, LlamaError, OUTPUT, ROPE_FREQS};
 pub use metadata::Metadata;
