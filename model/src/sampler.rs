@@ -119,13 +119,13 @@ impl Chance<'_> {
         let cutoff = ((sum / self.weights.len() as u64) * u64::from(ONE - self.topp)) >> 16;
         let mut candidates = core::mem::take(&mut self.heap).into_vec();
         candidates.clear();
-        candidates.try_reserve(self.weights.len())?;
+        candidates.try_reserve(self.weights.len()).map_err(|_| NoMemory)?;
         let heavy = self.weights.iter().zip(0..).filter(|(weight, _)| u64::from(**weight) >= cutoff);
         candidates.extend(heavy.map(|(&weight, token)| (weight, Reverse(token))));
         self.heap = BinaryHeap::from(candidates);
         self.nucleus.clear();
         // For any nucleus, at once: a vector that grows needs the old one's memory and the new one's.
-        self.nucleus.try_reserve(self.weights.len())?;
+        self.nucleus.try_reserve(self.weights.len()).map_err(|_| NoMemory)?;
         let enough = part(sum, self.topp, 16);
         let mut nucleus_sum = 0;
         while nucleus_sum <= enough

@@ -12,6 +12,7 @@ use kernel::handover::Handover;
 use kernel::input::Input;
 use kernel::story::{self, Pace};
 use kernel::workers::MachineWorkers;
+use model::attention::KvCache;
 use model::encoder::Encoder;
 use model::engine::{Engine, EngineError};
 use model::generate::{Generator, Options};
@@ -81,6 +82,10 @@ impl Bench<'_> {
         self.packed.model().expect("the loader checked it")
     }
 
+    fn cache(&self) -> Result<KvCache, EngineError> {
+        KvCache::new(&self.text.shape, self.context)
+    }
+
     fn micros_of(&self, work: impl FnOnce()) -> u64 {
         let start = self.clock.now();
         work();
@@ -94,7 +99,7 @@ impl Bench<'_> {
 
     /// A story as the kernel tells it.
     fn story(&self) -> Result<Measured, EngineError> {
-        let mut engine = Int8::on(self.processors, self.model(), self.context)?;
+        let mut engine = Int8::on(self.processors, self.model(), self.cache()?)?;
         let options = Options { steps: self.settings.steps as usize, ..Options::default() };
         let mut generator = Generator::new(&mut engine, &self.text.tokenizer, self.sampler(), &[], options);
         let mut input = Input::new(self.clock);
@@ -110,7 +115,7 @@ impl Bench<'_> {
         let encoder = Encoder::new(&self.text.tokenizer).or_refuse();
         let mut tokens = encoder.encode(&self.settings.prompt).or_refuse();
         tokens.truncate(self.context - 1);
-        let mut engine = Int8::on(self.processors, self.model(), self.context)?;
+        let mut engine = Int8::on(self.processors, self.model(), self.cache()?)?;
         let options = Options::default();
         let mut generator =
             Generator::new(&mut engine, &self.text.tokenizer, self.sampler(), &tokens, options);
@@ -137,7 +142,7 @@ impl Bench<'_> {
     fn phases(&self) -> Result<[Measured; Phase::ALL.len()], EngineError> {
         let steps = (self.settings.steps as usize).min(self.context);
         let laps = Laps::new(self.clock);
-        let mut engine = Box::new(Int8::timed(self.processors, self.model(), self.context, &laps)?);
+        let mut engine = Box::new(Int8::timed(self.processors, self.model(), self.cache()?, &laps)?);
         let (mut sampler, mut token) = (self.sampler(), BOS);
         laps.begin();
         for pos in 0..steps {

@@ -80,7 +80,7 @@ pub struct Entry {
     pub rows: u32,
     /// Columns of a matrix; values of a vector or of a table's entry; bytes of what is no numbers.
     pub cols: u32,
-    /// What the integer 1 means, as a power of two: see [`Matrix`] and [`crate::norm::Gain`].
+    /// What the integer 1 means, as a power of two: see [`Matrix`] and [`crate::norm::NormWeight`].
     pub exponent: i32,
     /// Fraction bits of a matrix's output.
     pub fraction_bits: i32,
