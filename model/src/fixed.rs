@@ -79,29 +79,25 @@ impl Scale {
     }
 
     /// `x · self`, rounded to the nearest, limited to i32.
-    #[inline(always)] // so that a loop with one scale chooses the case once
-    pub fn nearest(self, x: i32) -> i32 {
-        match -self.exponent {
-            shift @ 33..=62 => {
-                // |product| < 2^62, so its upper half is left, and the lower one cannot change which way
-                // that is rounded. Nothing here is 64 bits wide, which is slow on a 32-bit processor.
-                let upper = ((i64::from(x) * i64::from(self.mantissa)) >> 32) as i32;
-                (upper + (1 << (shift - 33))) >> (shift - 32)
-            }
-            _ => self.nearest_of_64_bits(x),
-        }
-    }
-
-    /// [`Scale::nearest`] for any exponent.
     #[optimize(speed)]
     #[inline(never)] // into callers that are optimized for size
-    fn nearest_of_64_bits(self, x: i32) -> i32 {
-        let product = i64::from(x) * i64::from(self.mantissa);
+    pub fn nearest(self, x: i32) -> i32 {
+        let product = i64::from(x) * i64::from(self.mantissa as i32);
         saturate(match -self.exponent {
             63.. => 0,
             shift @ 1.. => (product + (1 << (shift - 1))) >> shift,
-            shift => product.saturating_mul(1 << (-shift).min(62)), // beyond 62 only zero survives
+            shift => product << (-shift).min(1), // twice a mantissa is too large already
         })
+    }
+
+    /// [`Scale::nearest`] for exponents from -62 to -33: of the product only the upper half is left, and the
+    /// lower one cannot change which way that is rounded. Nothing here is 64 bits wide, which is slow on
+    /// a 32-bit processor.
+    #[inline(always)]
+    pub const fn nearest_of_upper_half(self, x: i32) -> i32 {
+        let upper = ((x as i64 * self.mantissa as i32 as i64) >> 32) as i32;
+        let shift = -self.exponent - 32;
+        (upper + (1 << (shift - 1))) >> shift
     }
 
     /// Mantissa below 2^16 and shift for [`crate::simd::Simd::rescale`]: `x · self` is
@@ -220,14 +216,18 @@ mod tests {
         }
 
         #[test]
-        fn nearest_is_nearest_and_limited(x: i32, mantissa in 0u32..1 << 31, shift in -40i32..80) {
+        fn nearest_is_nearest_and_limited(x: i32, mantissa in 1u32 << 30..1 << 31, shift in -40i32..80) {
+            let scale = Scale { mantissa, exponent: -shift };
             let product = i128::from(x) * i128::from(mantissa);
             let exact = match shift {
                 1.. => (product + (1 << (shift - 1))) >> shift,
                 _ => product << -shift,
             };
             let exact = exact.clamp(i32::MIN.into(), i32::MAX.into());
-            prop_assert_eq!(i128::from(Scale { mantissa, exponent: -shift }.nearest(x)), exact);
+            prop_assert_eq!(i128::from(scale.nearest(x)), exact);
+            if let 33..=62 = shift {
+                prop_assert_eq!(scale.nearest_of_upper_half(x), scale.nearest(x));
+            }
             if let shift @ 1..32 = shift {
                 prop_assert_eq!(shift_nearest(x, shift as u32), Scale::new(1, -shift).nearest(x));
             }

@@ -4,7 +4,7 @@
 //! a power of two ([`Activations`]); all that is not a matrix is in 32-bit numbers with fraction bits.
 use crate::allocation::Allocator;
 use crate::attention::{Attention, KvCache};
-use crate::engine::{Engine, EngineError, EngineKind, check_token};
+use crate::engine::{Engine, EngineError, EngineKind};
 use crate::ffn::swiglu;
 use crate::fixed::Scale;
 use crate::matmul::{Activations, matmul};
@@ -118,24 +118,22 @@ impl<S: Stopwatch> Engine for Int8<'_, S> {
         self.attention.context()
     }
 
-    fn forward(&mut self, token: u32, pos: usize) -> Result<&[i32], EngineError> {
-        self.read(token, pos)?;
+    fn forward(&mut self, token: u32, pos: usize) -> &[i32] {
+        self.read(token, pos);
         let model = &self.model;
         rmsnorm(&self.x, &model.rms_final, &mut self.xb, &mut self.input);
         matmul(self.processors, &model.classifier, &self.input, &mut self.logits);
         self.stopwatch.lap(Phase::Classifier);
-        Ok(&self.logits)
+        &self.logits
     }
 
-    fn read(&mut self, token: u32, pos: usize) -> Result<(), EngineError> {
-        let model = &self.model;
-        check_token(&model.shape, token)?;
-        model.embedding().gather_row(token as usize, RESIDUAL_BITS, &mut self.x);
+    fn read(&mut self, token: u32, pos: usize) {
+        assert!((token as usize) < self.model.shape.vocab_size, "a token of the vocabulary");
+        self.model.embedding().gather_row(token as usize, RESIDUAL_BITS, &mut self.x);
         for layer in 0..self.model.layers.len() {
             self.attention_block(layer, pos);
             self.ffn_block(layer);
         }
-        Ok(())
     }
 }
 

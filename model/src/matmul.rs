@@ -48,43 +48,36 @@ impl Activations {
         Self { fours: allocator.zeroed(cols.div_ceil(TILE_COLS)), simd, start: 0, exponent: 0 }
     }
 
-    /// Takes over `values · unit`: `x = values · unit / 2^exponent`, rounded to the nearest, with the smallest
-    /// exponent that brings the largest to at most 16 bits.
+    /// Takes over `values · unit`, for a unit above 0: `x = values · unit / 2^exponent`, rounded to the nearest,
+    /// with the smallest exponent that brings the largest to at most 16 bits.
     #[optimize(speed)]
     #[inline(never)] // into a caller that is optimized for size
     pub fn quantize(&mut self, values: &[i32], unit: Scale) {
-        let max = absmax(values);
-        let limit = activation_limit(values.len());
-        let exponent = exponent_for(Scale::new(max as u64, 0).mul(unit), limit);
-        // As many bits as there are in front of the product, so that its upper half holds the result.
-        let up = max.leading_zeros().saturating_sub(1);
-        let scale = Scale { exponent: unit.exponent - exponent - up as i32, ..unit };
+        let max = absmax(values).max(1);
+        let limit = Scale::new(activation_limit(values.len()) as u64, 0);
+        let largest = Scale::new(max as u64, 0).mul(unit);
+        self.exponent = largest.exponent - limit.exponent + i32::from(largest.mantissa > limit.mantissa);
+        // With the largest moved up to 31 bits, 2^28 and more of it are in the product's upper half; there
+        // are 2^5 to 2^16 left of that.
+        let up = max.leading_zeros() - 1;
+        let scale = Scale { exponent: unit.exponent - self.exponent - up as i32, ..unit };
+        let nearest = |x: i32| scale.nearest_of_upper_half(x << up);
         let (simd, mut sum) = (self.simd, 0);
-        let mut four = |x: &[i32; TILE_COLS]| {
-            let [x0, x1, x2, x3] = *x;
-            let [x0, x1] = [scale.nearest(x0 << up), scale.nearest(x1 << up)];
-            let [x2, x3] = [scale.nearest(x2 << up), scale.nearest(x3 << up)];
+        let mut four = |&[x0, x1, x2, x3]: &[i32; TILE_COLS]| {
+            let [x0, x1, x2, x3] = [nearest(x0), nearest(x1), nearest(x2), nearest(x3)];
             sum += x0 + x1 + x2 + x3;
             simd.four([x0, x1, x2, x3])
         };
         let (fours, rest) = values.as_chunks::<TILE_COLS>();
-        let mut last = [[0; TILE_COLS]];
-        last[0][..rest.len()].copy_from_slice(rest);
-        self.fours.clear();
-        for part in [fours, &last[..rest.len().min(1)]] {
-            self.fours.extend(part.iter().map(&mut four));
+        let mut last = [0; TILE_COLS];
+        last[..rest.len()].copy_from_slice(rest);
+        let mut out = self.fours.iter_mut();
+        for part in [fours, &[last]] {
+            for (x, out) in part.iter().zip(&mut out) {
+                *out = four(x);
+            }
         }
         self.start = sum.wrapping_mul(-WEIGHT_ZERO);
-        self.exponent = exponent;
-    }
-}
-
-/// The smallest power of two of which `largest` is at most `limit`.
-fn exponent_for(largest: Scale, limit: i32) -> i32 {
-    let limit = Scale::new(limit as u64, 0);
-    match largest {
-        Scale::ZERO => 0,
-        _ => largest.exponent - limit.exponent + i32::from(largest.mantissa > limit.mantissa),
     }
 }
 
@@ -92,7 +85,6 @@ fn exponent_for(largest: Scale, limit: i32) -> i32 {
 /// `w.rows`.
 pub fn matmul(processors: Processors, w: &Matrix, x: &Activations, y: &mut [i32]) {
     debug_assert_eq!(y.len(), w.rows);
-    debug_assert_eq!(x.fours.len(), Matrix::tiles_per_block(w.cols));
     processors.parallel_chunks(y, TILE_ROWS, |first, y| rows(w, first, x, y));
 }
 
@@ -116,7 +108,8 @@ fn rows(w: &Matrix, first: usize, x: &Activations, y: &mut [i32]) {
 #[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot"))] // kernel/pc/program.ld
 fn block_of_rows(w: &Matrix, block: usize, x: &Activations, y: &mut [i32; TILE_ROWS]) {
     y.fill(x.start);
-    x.simd.add_products(w.block(block), &x.fours, y);
+    let tiles = w.block(block);
+    x.simd.add_products(tiles, &x.fours[..tiles.len()], y);
     let scales = w.scales[block * TILE_ROWS..][..TILE_ROWS].as_chunks().0;
     // y = total · scale · 2^(w.exponent + x.exponent + fraction bits)
     let shift = -(SCALE_BITS as i32 + w.exponent + x.exponent + w.fraction_bits);

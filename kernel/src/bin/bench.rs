@@ -92,21 +92,21 @@ impl Bench<'_> {
         self.clock.micros_since(start)
     }
 
-    fn sampler(&self) -> Sampler<'_> {
+    fn sampler(&self) -> Result<Sampler<'_>, EngineError> {
         let Settings { temperature, topp, seed, .. } = *self.settings;
-        Sampler::new(self.text.tables, temperature, topp, seed)
+        Sampler::new(self.text.tables, self.text.shape.vocab_size, temperature, topp, seed)
     }
 
     /// A story as the kernel tells it.
     fn story(&self) -> Result<Measured, EngineError> {
         let mut engine = Int8::on(self.processors, self.model(), self.cache()?)?;
         let options = Options { steps: self.settings.steps as usize, ..Options::default() };
-        let mut generator = Generator::new(&mut engine, &self.text.tokenizer, self.sampler(), &[], options);
+        let mut generator = Generator::new(&mut engine, &self.text.tokenizer, self.sampler()?, &[], options)?;
         let mut input = Input::new(self.clock);
         let status = |pace: Pace| {
             console::with(|console| console.set_status(format_args!(" {}  {pace}", self.text.name)));
         };
-        let pace = story::tell(&mut generator, self.clock, &mut input, &status)?;
+        let pace = story::tell(&mut generator, self.clock, &mut input, &status);
         Ok(Measured { count: pace.tokens, micros: pace.micros })
     }
 
@@ -118,10 +118,10 @@ impl Bench<'_> {
         let mut engine = Int8::on(self.processors, self.model(), self.cache()?)?;
         let options = Options::default();
         let mut generator =
-            Generator::new(&mut engine, &self.text.tokenizer, self.sampler(), &tokens, options);
+            Generator::new(&mut engine, &self.text.tokenizer, self.sampler()?, &tokens, options)?;
         let (count, start) = (tokens.len() as u64 + 1, self.clock.now());
         for _ in 0..count {
-            generator.step()?;
+            generator.step();
         }
         Ok(Measured { count, micros: self.clock.micros_since(start) })
     }
@@ -143,10 +143,10 @@ impl Bench<'_> {
         let steps = (self.settings.steps as usize).min(self.context);
         let laps = Laps::new(self.clock);
         let mut engine = Box::new(Int8::timed(self.processors, self.model(), self.cache()?, &laps)?);
-        let (mut sampler, mut token) = (self.sampler(), BOS);
+        let (mut sampler, mut token) = (self.sampler()?, BOS);
         laps.begin();
         for pos in 0..steps {
-            let next = sampler.sample(engine.forward(token, pos)?)?;
+            let next = sampler.sample(engine.forward(token, pos));
             laps.lap(Phase::Sampling);
             let piece = self.text.tokenizer.decode(token, next, false);
             console::with(|console| console.write_bytes(piece.bytes()));

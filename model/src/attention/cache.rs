@@ -53,8 +53,8 @@ pub struct Head<'c> {
     pub values: &'c mut [Pair],
     /// The first position's keys, not turned (n_layers, head_size).
     first_keys: &'c mut [i32],
-    /// How far keys and values are shifted right (n_layers, 2).
-    pub shifts: &'c mut [[u32; 2]],
+    /// How far keys and values are shifted right (n_layers; key, value and nothing else).
+    pub shifts: &'c mut [[u32; 4]],
     /// What pairs are multiplied by: a query (head_size / 2), then a segment's weights (16).
     pub operands: &'c mut [Operand],
     /// The scores of all positions, then their distances from the largest (positions / 8, 8).
@@ -65,20 +65,20 @@ pub struct Head<'c> {
 
 /// The lengths of [`Head`]'s buffers, in its order and in operands.
 fn buffers(shape: &Shape, context: usize) -> [u64; 8] {
-    let [n_layers, head_size, context] = [shape.n_layers, shape.head_size(), context].map(|size| size as u64);
-    let positions = context.next_multiple_of(KEY_GROUP as u64);
-    let width = head_size.next_multiple_of(COLUMNS as u64);
-    let words = [
-        (shape.dim / shape.n_kv_heads) as u64,
-        n_layers * positions * head_size / 2,
-        n_layers * positions / VALUE_GROUP as u64 * width,
-        n_layers * head_size,
-        n_layers * 2,
-        4 * (head_size / 2).max((SEGMENT / VALUE_GROUP) as u64),
-        positions,
-        width,
-    ];
-    words.map(|words| words.div_ceil(4))
+    let group = shape.dim / shape.n_kv_heads;
+    let width = shape.head_size().next_multiple_of(COLUMNS);
+    let groups = context.div_ceil(KEY_GROUP);
+    let of_all_layers = |length: usize| shape.n_layers as u64 * length as u64;
+    [
+        group.div_ceil(4) as u64,
+        of_all_layers(groups) * shape.head_size() as u64,
+        of_all_layers(groups) * width as u64,
+        of_all_layers(width / 4),
+        of_all_layers(1),
+        (shape.head_size() / 2).max(SEGMENT / VALUE_GROUP) as u64,
+        2 * groups as u64,
+        (width / 4) as u64,
+    ]
 }
 
 impl KvCache {
@@ -108,7 +108,7 @@ impl KvCache {
 
     /// Calls `work` with each head's number and the head, on several processors at once.
     pub fn work(&mut self, processors: Processors, work: impl Fn(usize, Head) + Sync) {
-        let (head_size, buffers, length) = (self.head_size, self.buffers, self.buffers.iter().sum());
+        let (head_size, buffers, length) = (self.head_size, &self.buffers, self.buffers.iter().sum());
         processors.parallel_chunks(&mut self.memory, length, |first, memory| {
             for (i, memory) in (first..).zip(memory.chunks_exact_mut(length)) {
                 work(i, Head::of(head_size, buffers, memory));
@@ -127,19 +127,18 @@ impl KvCache {
 }
 
 impl<'c> Head<'c> {
-    fn of(head_size: usize, buffers: [usize; 8], mut memory: &'c mut [Operand]) -> Self {
-        let [out, keys, values, first_keys, shifts, operands, scores, totals] =
-            buffers.map(|length| memory.split_off_mut(..length).expect("as long as all buffers"));
+    fn of(head_size: usize, buffers: &[usize; 8], mut memory: &'c mut [Operand]) -> Self {
+        let mut next = |i: usize| memory.split_off_mut(..buffers[i]).expect("as long as all buffers");
         Self {
             head_size,
-            out: cast_slice_mut(out),
-            keys: cast_slice_mut(keys),
-            values: cast_slice_mut(values),
-            first_keys: cast_slice_mut(first_keys),
-            shifts: cast_slice_mut(shifts),
-            operands,
-            scores: cast_slice_mut(scores),
-            totals: cast_slice_mut(totals),
+            out: cast_slice_mut(next(0)),
+            keys: cast_slice_mut(next(1)),
+            values: cast_slice_mut(next(2)),
+            first_keys: cast_slice_mut(next(3)),
+            shifts: cast_slice_mut(next(4)),
+            operands: next(5),
+            scores: cast_slice_mut(next(6)),
+            totals: cast_slice_mut(next(7)),
         }
     }
 
@@ -168,7 +167,7 @@ impl<'c> Head<'c> {
         let first_key = layer * self.head_size..(layer + 1) * self.head_size;
         if pos == 0 {
             self.first_keys[first_key.clone()].copy_from_slice(k);
-            self.shifts[layer] = [0; 2];
+            self.shifts[layer] = [0; 4];
         }
         self.store_key(layer, index, k);
         let (length, width) = (self.layer_of_values(), self.width());

@@ -134,7 +134,7 @@ impl Head<'_> {
         let (values, width) = (&self.values[slot.layer * self.layer_of_values()..], self.width());
         let end = slot.count.next_multiple_of(VALUE_GROUP);
         let mut sum = 0;
-        self.totals.fill([0; 8]);
+        self.totals.as_flattened_mut().fill(0);
         for (segment, distances) in self.scores.as_flattened()[..end].chunks(SEGMENT).enumerate() {
             let mut segment_sum = 0;
             let pairs = distances.as_chunks::<VALUE_GROUP>().0;

@@ -96,7 +96,7 @@ impl Attention {
         let (softmax, first_cos_sin) = (&self.softmax, &self.first_cos_sin);
         self.cache.work(processors, |i, mut head| {
             let at = i * head.head_size;
-            let [k, v] = [k, v].map(|kv| &kv[at..][..head.head_size]);
+            let (k, v) = (&k[at..][..head.head_size], &v[at..][..head.head_size]);
             head.store(slot, k, v, first_cos_sin);
             let group = dim * head.head_size / kv_dim;
             head.attend(processors.simd, softmax, slot, &q[i * group..][..group], fraction_bits);

@@ -71,11 +71,9 @@ proptest! {
 
 #[test]
 fn nothing_in_nothing_out() {
-    for (values, unit) in [([0; 5], Scale::new(1, 0)), ([5; 5], Scale::ZERO)] {
-        let mut input = Activations::new(&mut Allocator::default(), 5, Simd::Scalar);
-        input.quantize(&values, unit);
-        assert!(bytemuck::cast_slice::<_, i32>(&input.fours).iter().all(|&x| x == 0));
-    }
+    let mut input = Activations::new(&mut Allocator::default(), 5, Simd::Scalar);
+    input.quantize(&[0; 5], Scale::new(1, 0));
+    assert!(bytemuck::cast_slice::<_, i32>(&input.fours).iter().all(|&x| x == 0));
 }
 
 #[test]
