@@ -73,7 +73,9 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
     ) -> Result<Self, EngineError> {
         let shape = model.shape;
         let mut allocator = Allocator::default();
-        let [x, xb, qkv, hb, logits] = lengths(&shape).map(|length| allocator.zeroed(length));
+        let [x, xb, qkv, hb, logits] = lengths(&shape);
+        let (x, xb) = (allocator.zeroed(x), allocator.zeroed(xb));
+        let (qkv, hb, logits) = (allocator.zeroed(qkv), allocator.zeroed(hb), allocator.zeroed(logits));
         let input = Activations::new(&mut allocator, shape.dim.max(shape.hidden_dim), processors.simd);
         let attention = Attention::new(&mut allocator, &shape, &model.tables, cache);
         allocator.check()?;

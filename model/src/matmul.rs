@@ -89,8 +89,6 @@ pub fn matmul(processors: Processors, w: &Matrix, x: &Activations, y: &mut [i32]
 }
 
 /// The rows of the blocks from `first` on.
-#[optimize(speed)]
-#[inline(never)] // into a closure, which is optimized for size
 fn rows(w: &Matrix, first: usize, x: &Activations, y: &mut [i32]) {
     let (blocks, last) = y.as_chunks_mut();
     for (block, y) in (first..).zip(&mut *blocks) {

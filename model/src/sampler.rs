@@ -150,18 +150,18 @@ impl Chance<'_> {
     }
 }
 
-/// Brings the item at `parent` to where no item below it in the heap is greater.
+/// Brings the item at `parent` down to where no item below it in the heap is greater.
 fn sift_down(heap: &mut [Candidate], mut parent: usize) {
     loop {
-        let child = 2 * parent + 1;
-        let Some(greater) = (child..heap.len().min(child + 2)).max_by_key(|&child| heap[child]) else {
-            return;
-        };
-        if heap[greater] <= heap[parent] {
+        let mut child = 2 * parent + 1;
+        if child + 1 < heap.len() && heap[child + 1] > heap[child] {
+            child += 1;
+        }
+        if child >= heap.len() || heap[child] <= heap[parent] {
             return;
         }
-        heap.swap(parent, greater);
-        parent = greater;
+        heap.swap(parent, child);
+        parent = child;
     }
 }
 

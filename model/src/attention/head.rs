@@ -82,8 +82,7 @@ impl Head<'_> {
             let scores = &mut self.scores[..slot.count.div_ceil(KEY_GROUP)];
             // Groups of keys are whole. What is behind the last position is not the largest, and weighs
             // nothing.
-            let last = scores.as_flattened()[slot.count - 1];
-            scores.as_flattened_mut()[slot.count..].fill(last);
+            scores.as_flattened_mut()[slot.count..].fill(i32::MIN);
             let (mantissa, shift) = scale.in_16_bits();
             let max = simd.rescale(scores, &[[mantissa; 8]], shift);
             simd.distances(scores, max, FARTHEST);
