@@ -1,7 +1,6 @@
 //! What every engine does: a token in, logits out.
 use crate::allocation::NoMemory;
 use crate::tokenizer::{BOS, EOS};
-use core::fmt;
 
 /// Which arithmetic runs a model. Each has a program of its own on the machine, and its own packed weights.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -48,9 +47,10 @@ pub trait Engine {
 }
 
 /// Why an engine cannot run or go on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum EngineError {
     /// The prompt leaves no room for a story.
+    #[error("the beginning takes {tokens} tokens and the context holds {context}, so use a shorter one")]
     PromptTooLong {
         /// Its tokens, with the one that begins every story.
         tokens: usize,
@@ -58,24 +58,9 @@ pub enum EngineError {
         context: usize,
     },
     /// There is not enough memory.
+    #[error("there is not enough memory to run the model, give the machine more")]
     OutOfMemory,
 }
-
-impl fmt::Display for EngineError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::PromptTooLong { tokens, context } => {
-                write!(f, "the beginning takes {tokens} tokens and the context holds {context}, ")?;
-                f.write_str("so use a shorter one")
-            }
-            Self::OutOfMemory => {
-                f.write_str("there is not enough memory to run the model, give the machine more")
-            }
-        }
-    }
-}
-
-impl core::error::Error for EngineError {}
 
 impl From<NoMemory> for EngineError {
     fn from(_: NoMemory) -> Self {
