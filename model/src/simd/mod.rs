@@ -19,6 +19,10 @@
 //! what they should.
 use crate::matrix::{TILE_COLS, TILE_ROWS, Tile};
 use bytemuck::{Pod, Zeroable};
+#[cfg(target_arch = "x86")]
+use core::arch::x86 as intrinsics;
+#[cfg(target_arch = "x86_64")]
+use core::arch::x86_64 as intrinsics;
 
 pub mod scalar;
 pub mod self_test;

@@ -1,7 +1,7 @@
 //! Do the SIMD instructions calculate on this very processor what they should? A boot asks before it relies
 //! on one.
 use super::{CACHED_ZERO, COLUMNS, Pair, Simd};
-use crate::crc32::Crc32;
+use crate::crc32::CRC32;
 use crate::matrix::{TILE_BYTES, TILE_ROWS, Tile, WEIGHT_ZERO};
 
 /// Tiles and rows of pairs.
@@ -38,7 +38,7 @@ impl Numbers {
 /// instructions that work.
 pub fn fingerprint(simd: Simd) -> u32 {
     let mut numbers = Numbers(0x2026_1123);
-    let mut crc = Crc32::new();
+    let mut crc = CRC32.digest();
     let mut add = |results: &[i32]| crc.update(bytemuck::cast_slice(results));
 
     let tiles: [Tile; LENGTH] =
@@ -66,7 +66,7 @@ pub fn fingerprint(simd: Simd) -> u32 {
     });
     simd.columns(&pairs, COLUMNS, &x, -CACHED_ZERO, y.first_chunk_mut().expect("8 of 16"));
     add(&y);
-    crc.finish()
+    crc.finalize()
 }
 
 #[cfg(test)]
