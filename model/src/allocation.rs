@@ -1,14 +1,11 @@
 //! Vectors of zeros, with one check for all of them.
+use crate::engine::EngineError;
 use alloc::vec::Vec;
 use bytemuck::Zeroable;
 
-/// There was not enough memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NoMemory;
-
 /// A vector of zeros, or the error that there is no memory for it.
-pub(crate) fn zeroed<T: Zeroable>(length: usize) -> Result<Vec<T>, NoMemory> {
-    bytemuck::allocation::try_zeroed_vec(length).map_err(|()| NoMemory)
+pub(crate) fn zeroed<T: Zeroable>(length: usize) -> Result<Vec<T>, EngineError> {
+    bytemuck::allocation::try_zeroed_vec(length).map_err(|()| EngineError::OutOfMemory)
 }
 
 /// Allocates the vectors of a structure, and remembers if one of them found no memory. An error at
@@ -21,15 +18,15 @@ pub(crate) struct Allocator {
 impl Allocator {
     /// A vector of zeros, or an empty one.
     pub(crate) fn zeroed<T: Zeroable>(&mut self, length: usize) -> Vec<T> {
-        zeroed(length).unwrap_or_else(|NoMemory| {
+        zeroed(length).unwrap_or_else(|_| {
             self.failed = true;
             Vec::new()
         })
     }
 
     /// Was there memory for all of it?
-    pub(crate) fn check(self) -> Result<(), NoMemory> {
-        if self.failed { Err(NoMemory) } else { Ok(()) }
+    pub(crate) fn check(self) -> Result<(), EngineError> {
+        if self.failed { Err(EngineError::OutOfMemory) } else { Ok(()) }
     }
 }
 
@@ -42,7 +39,7 @@ mod tests {
         let mut allocator = Allocator::default();
         assert!(allocator.zeroed::<u32>(usize::MAX / 2).is_empty());
         assert_eq!(allocator.zeroed::<u32>(5), [0; 5]);
-        assert_eq!(allocator.check(), Err(NoMemory));
+        assert_eq!(allocator.check(), Err(EngineError::OutOfMemory));
         assert!(zeroed::<u64>(usize::MAX).is_err());
     }
 }

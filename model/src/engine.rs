@@ -1,5 +1,4 @@
 //! What every engine does: a token in, logits out.
-use crate::allocation::NoMemory;
 use crate::tokenizer::{BOS, EOS};
 
 /// Which arithmetic runs a model. Each has a program of its own on the machine, and its own packed weights.
@@ -60,10 +59,4 @@ pub enum EngineError {
     /// There is not enough memory.
     #[error("there is not enough memory to run the model, give the machine more")]
     OutOfMemory,
-}
-
-impl From<NoMemory> for EngineError {
-    fn from(_: NoMemory) -> Self {
-        Self::OutOfMemory
-    }
 }
