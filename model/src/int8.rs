@@ -22,7 +22,7 @@ pub struct Int8<'m, S = ()> {
     model: Model<'m>,
     processors: Processors<'m>,
     stopwatch: S,
-    attention: Attention,
+    attention: Attention<'m>,
     /// The residual stream (dim,), Q16.16.
     x: Vec<i32>,
     /// Input of the next matrix (dim,) or (hidden_dim,).
@@ -77,7 +77,7 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
         let (x, xb) = (allocator.zeroed(x), allocator.zeroed(xb));
         let (qkv, hb, logits) = (allocator.zeroed(qkv), allocator.zeroed(hb), allocator.zeroed(logits));
         let input = Activations::new(&mut allocator, shape.dim.max(shape.hidden_dim), processors.simd);
-        let attention = Attention::new(&mut allocator, &shape, &model.tables, cache);
+        let attention = Attention::new(&mut allocator, model.rope, &model.tables, cache);
         allocator.check()?;
         Ok(Self { model, processors, stopwatch, attention, x, input, xb, qkv, hb, logits })
     }
@@ -89,8 +89,7 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
         matmul(self.processors, &layer.wqkv, &self.input, &mut self.qkv);
         self.stopwatch.lap(Phase::Qkv);
         let fraction_bits = layer.wqkv.fraction_bits;
-        let qkv = (&mut self.qkv[..], fraction_bits);
-        self.attention.attend(self.processors, &self.model.rope, (index, pos), qkv, &mut self.xb);
+        self.attention.attend(self.processors, index, pos, &mut self.qkv, fraction_bits, &mut self.xb);
         self.input.quantize(&self.xb, Scale::new(1, -fraction_bits));
         matmul(self.processors, &layer.wo, &self.input, &mut self.xb);
         add(&mut self.x, &self.xb);

@@ -23,7 +23,8 @@ mod head;
 mod tests;
 
 /// The key/value cache, and what a position's attention needs beside it.
-pub struct Attention {
+pub struct Attention<'m> {
+    rope: Rope<'m>,
     cache: KvCache,
     /// The cosines and sines of the position that is read (head_size / 2).
     cos_sin: Vec<CosSin>,
@@ -50,20 +51,20 @@ pub(crate) fn slot_of(pos: usize, context: usize) -> usize {
     if pos < context || context == 1 { pos.min(context - 1) } else { 1 + (pos - 1) % (context - 1) }
 }
 
-impl Attention {
+impl<'m> Attention<'m> {
     /// Bytes of what it needs beside the cache.
     pub fn bytes(shape: &Shape) -> u64 {
         (shape.head_size() * size_of::<CosSin>() + Softmax::BYTES) as u64
     }
 
     /// Over an empty cache.
-    pub(crate) fn new(allocator: &mut Allocator, shape: &Shape, tables: &Tables, cache: KvCache) -> Self {
-        let (head_size, context) = (shape.head_size(), cache.context());
+    pub(crate) fn new(allocator: &mut Allocator, rope: Rope<'m>, tables: &Tables, cache: KvCache) -> Self {
         Self {
+            rope,
+            cos_sin: allocator.zeroed(rope.pairs),
+            first_cos_sin: allocator.zeroed(rope.pairs),
+            softmax: Softmax::new(allocator, tables, 2 * rope.pairs, cache.context()),
             cache,
-            cos_sin: allocator.zeroed(head_size / 2),
-            first_cos_sin: allocator.zeroed(head_size / 2),
-            softmax: Softmax::new(allocator, tables, head_size, context),
         }
     }
 
@@ -73,21 +74,22 @@ impl Attention {
     }
 
     /// One position's attention in one layer: \[q | k | v\] (dim + 2 kv_dim,) with `fraction_bits`, as
-    /// [wq | wk | wv] gave it, to `out` (dim,) with as many. Queries and keys are turned by `rope`, keys
-    /// and values go into the cache.
+    /// [wq | wk | wv] gave it, to `out` (dim,) with as many. Queries and keys are turned, keys and
+    /// values go into the cache.
     pub fn attend(
         &mut self,
         processors: Processors,
-        rope: &Rope,
-        (layer, pos): (usize, usize),
-        (qkv, fraction_bits): (&mut [i32], i32),
+        layer: usize,
+        pos: usize,
+        qkv: &mut [i32],
+        fraction_bits: i32,
         out: &mut [i32],
     ) {
         let (dim, context) = (out.len(), self.context());
         let kv_dim = (qkv.len() - dim) / 2;
         if layer == 0 {
-            rope.cos_sin_at(pos, &mut self.cos_sin);
-            rope.cos_sin_at((pos + 1).saturating_sub(context), &mut self.first_cos_sin);
+            self.rope.cos_sin_at(pos, &mut self.cos_sin);
+            self.rope.cos_sin_at((pos + 1).saturating_sub(context), &mut self.first_cos_sin);
         }
         rotate(&mut qkv[..dim + kv_dim], &self.cos_sin);
         let (q, kv) = qkv.split_at(dim);

@@ -22,12 +22,12 @@ fn equal_scores_over_the_longest_context_are_weighed_alike() {
     for simd in Simd::all() {
         let mut allocator = Allocator::default();
         let cache = KvCache::new(&LONGEST, MAX_LENGTH).unwrap();
-        let mut attention = Attention::new(&mut allocator, &LONGEST, &tables, cache);
+        let mut attention = Attention::new(&mut allocator, rope, &tables, cache);
         let mut out = [0; 2];
         // An empty cache: all keys are alike, and all values but the last the least that it holds. The
         // weights add up to 2^18 · 2^14.
         let qkv = &mut [0, 0, 0, 0, 100, -100];
-        attention.attend(Processors::one(simd), &rope, (0, MAX_LENGTH - 1), (qkv, 16), &mut out);
+        attention.attend(Processors::one(simd), 0, MAX_LENGTH - 1, qkv, 16, &mut out);
         assert_eq!(out, [-CACHED_ZERO; 2], "{simd:?}");
     }
 }
