@@ -2,91 +2,80 @@
 //! the position (Su et al., "RoFormer").
 use crate::fixed::saturate;
 
-/// Fraction bits of sines and cosines: 1.0 is 2^30.
+/// Fraction bits of the int8 engine's cosines and sines: 1.0 is 2^30.
 pub const ROPE_BITS: u32 = 30;
 
 /// Cosine and sine of an angle.
 pub type CosSin = [i32; 2];
 
-/// The packer's table: for each position and pair of a head, cosine and sine of
-/// `position / 10000^(2 · pair / head_size)`.
+/// A table of angles: for each position and pair of a head, cosine and sine of
+/// `position / 10000^(2 · pair / head_size)`, with so many fraction bits.
 #[derive(Clone, Copy)]
-pub struct Rope<'m> {
-    /// `[position][pair]`.
+pub struct Rope<'m, const BITS: u32 = ROPE_BITS> {
+    /// (seq_len, pairs)
     pub table: &'m [CosSin],
-    /// Pairs in a head.
+    /// Pairs in a head: half its size.
     pub pairs: usize,
 }
 
-impl Rope<'_> {
-    /// Writes the turns of position `pos` (one for each pair of a head): the table's, or past its end
-    /// what follows from it.
+impl<const BITS: u32> Rope<'_, BITS> {
+    /// The angles of position `pos`, one for each pair of a head, go into `out` (pairs,). With a table of n
+    /// positions, position k · n + i is turned by n k times, and by i.
     pub fn cos_sin_at(&self, pos: usize, out: &mut [CosSin]) {
-        cos_sin_at(self.table, pos, ROPE_BITS, out);
+        let positions = self.table.len() / self.pairs;
+        out.copy_from_slice(&self.table[pos % positions * self.pairs..][..self.pairs]);
+        if pos >= positions {
+            self.turn_rounds(pos / positions, out);
+        }
     }
-}
 
-/// Turns every head in `x`, a number of heads one after the other.
-#[optimize(speed)]
-#[inline(never)] // into callers that are optimized for size
-pub fn rotate(x: &mut [i32], turns: &[CosSin]) {
-    for head in x.chunks_exact_mut(2 * turns.len()) {
-        for (pair, &turn) in head.as_chunks_mut().0.iter_mut().zip(turns) {
-            *pair = turned(*pair, turn, ROPE_BITS);
+    /// Turns each of `out` by the whole table, `rounds` times.
+    #[cold]
+    #[inline(never)]
+    fn turn_rounds(&self, rounds: usize, out: &mut [CosSin]) {
+        for (i, out) in out.iter_mut().enumerate() {
+            // All of the table is a turn from 0 to its last position, and one more.
+            let last = self.table[self.table.len() - self.pairs + i];
+            let one = self.table.get(self.pairs + i).unwrap_or(&self.table[i]);
+            let mut round = turned_once::<BITS>(last, *one);
+            let mut left = rounds;
+            while left > 0 {
+                if left & 1 == 1 {
+                    *out = turned_once::<BITS>(*out, round);
+                }
+                round = turned_once::<BITS>(round, round);
+                left >>= 1;
+            }
         }
     }
 }
 
-/// [`Rope::cos_sin_at`] for any table of turns with `bits` fraction bits. With a table of n positions,
-/// position k · n + i is turned by n k times, and by i.
-pub(crate) fn cos_sin_at(table: &[CosSin], pos: usize, bits: u32, out: &mut [CosSin]) {
-    let pairs = out.len();
-    let positions = table.len() / pairs;
-    let (rounds, within) = (pos / positions, pos % positions);
-    out.copy_from_slice(&table[within * pairs..][..pairs]);
-    if rounds > 0 {
-        turn_rounds(table, rounds, bits, out);
-    }
-}
-
-/// Turns each of `out` by the whole table, `rounds` times.
-#[cold]
-#[inline(never)]
-fn turn_rounds(table: &[CosSin], rounds: usize, bits: u32, out: &mut [CosSin]) {
-    let pairs = out.len();
-    let positions = table.len() / pairs;
-    for (i, out) in out.iter_mut().enumerate() {
-        // All of the table is a turn from 0 to its last position, and one more.
-        let one = if positions > 1 { table[pairs + i] } else { table[i] };
-        let mut round = turned_once(table[(positions - 1) * pairs + i], one, bits);
-        let mut left = rounds;
-        while left > 0 {
-            if left & 1 == 1 {
-                *out = turned_once(*out, round, bits);
-            }
-            round = turned_once(round, round, bits);
-            left >>= 1;
+/// Turns every head in `x`, a number of heads one after the other: `[a cos - b sin, a sin + b cos]`, rounded to
+/// the nearest.
+#[optimize(speed)]
+#[inline(never)] // into callers that are optimized for size
+pub fn rotate(x: &mut [i32], cos_sin: &[CosSin]) {
+    for head in x.chunks_exact_mut(2 * cos_sin.len()) {
+        for (pair, &by) in head.as_chunks_mut().0.iter_mut().zip(cos_sin) {
+            *pair = turned::<ROPE_BITS>(*pair, by);
         }
     }
 }
 
 /// [`turned`] where it is rare.
 #[inline(never)] // three times
-fn turned_once(pair: [i32; 2], by: CosSin, bits: u32) -> [i32; 2] {
-    turned(pair, by, bits)
+fn turned_once<const BITS: u32>(pair: [i32; 2], by: CosSin) -> [i32; 2] {
+    turned::<BITS>(pair, by)
 }
 
-/// A pair, or another turn, turned.
+/// A pair, or another angle, turned.
 #[inline(always)] // into the loop over a vector
-fn turned([a, b]: [i32; 2], [cos, sin]: CosSin, bits: u32) -> [i32; 2] {
-    [two_products([a, b], [cos, -sin], bits), two_products([a, b], [sin, cos], bits)]
-}
-
-/// `a · p + b · q`, rounded to the nearest.
-#[inline(always)]
-fn two_products([a, b]: [i32; 2], [p, q]: [i32; 2], bits: u32) -> i32 {
-    let sum = i64::from(a) * i64::from(p) + i64::from(b) * i64::from(q);
-    saturate((sum + (1 << (bits - 1))) >> bits)
+fn turned<const BITS: u32>([a, b]: [i32; 2], [cos, sin]: CosSin) -> [i32; 2] {
+    let nearest = |a_by: i32, b_by: i32| {
+        let sum = i64::from(a) * i64::from(a_by) + i64::from(b) * i64::from(b_by);
+        saturate((sum + (1 << (BITS - 1))) >> BITS)
+    };
+    [nearest(cos, -sin), nearest(sin, cos)]
 }
 
 #[cfg(test)]
@@ -96,9 +85,9 @@ mod tests {
 
     /// `x` turned to `pos`.
     fn rotated(rope: &Rope, x: &[i32], pos: usize) -> Vec<i32> {
-        let (mut turns, mut x) = (vec![[0; 2]; rope.pairs], x.to_vec());
-        rope.cos_sin_at(pos, &mut turns);
-        rotate(&mut x, &turns);
+        let (mut cos_sin, mut x) = (vec![[0; 2]; rope.pairs], x.to_vec());
+        rope.cos_sin_at(pos, &mut cos_sin);
+        rotate(&mut x, &cos_sin);
         x
     }
 

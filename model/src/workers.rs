@@ -79,30 +79,10 @@ impl Processors<'_> {
     }
 }
 
-/// Threads of the host, for tests and for measuring.
-#[cfg(feature = "std")]
-pub struct Threads(pub usize);
-
-#[cfg(feature = "std")]
-// SAFETY: a scope starts each call once and ends when all have; ending a thread synchronizes.
-unsafe impl Workers for Threads {
-    fn size(&self) -> usize {
-        self.0
-    }
-
-    fn run(&self, job: &(dyn Fn(usize) + Sync)) {
-        std::thread::scope(|scope| {
-            for worker in 1..self.0 {
-                scope.spawn(move || job(worker));
-            }
-            job(0);
-        });
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::processors::Threads;
     use alloc::vec;
 
     #[test]

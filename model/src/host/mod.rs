@@ -2,6 +2,8 @@
 pub mod checkpoint;
 pub mod fp32;
 pub mod pack;
+pub mod packed;
+pub mod processors;
 pub mod quantize;
 pub mod score;
 pub mod sectorllm;

@@ -26,28 +26,28 @@ const CRC_FROM: usize = 20;
 /// No header is larger: 4,096 layers of 6 tensors take 786 KB.
 const MAX_HEADER: usize = 1 << 20;
 /// Flag: the classifier is also the embedding.
-const FLAG_SHARED: u32 = 1 << 0;
+pub(crate) const FLAG_SHARED: u32 = 1 << 0;
 /// Flag: the weights are those of the 1356-byte mode.
-const FLAG_SECTORLLM: u32 = 1 << 1;
+pub(crate) const FLAG_SECTORLLM: u32 = 1 << 1;
 
 /// The header before the directory.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
-struct Prefix {
-    magic: [u8; 8],
-    version: u32,
+pub(crate) struct Prefix {
+    pub magic: [u8; 8],
+    pub version: u32,
     /// Bytes of the header with its directory.
-    header_bytes: u32,
+    pub header_bytes: u32,
     /// CRC-32 of the header from `payload_crc` on.
-    header_crc: u32,
-    payload_crc: u32,
-    payload_bytes: u32,
-    entries: u32,
+    pub header_crc: u32,
+    pub payload_crc: u32,
+    pub payload_bytes: u32,
+    pub entries: u32,
     /// dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, seq_len.
-    sizes: [u32; 7],
-    flags: u32,
+    pub sizes: [u32; 7],
+    pub flags: u32,
     /// UTF-8, filled up with NULs.
-    name: [u8; NAME_BYTES],
+    pub name: [u8; NAME_BYTES],
 }
 
 const _: () = assert!(HEADER_PREFIX == 128 && core::mem::offset_of!(Prefix, payload_crc) == CRC_FROM);
@@ -55,7 +55,7 @@ const _: () = assert!(HEADER_PREFIX == 128 && core::mem::offset_of!(Prefix, payl
 /// A line of the directory: an [`Entry`] as the file holds it.
 #[derive(Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
-struct Line {
+pub(crate) struct Line {
     kind: u16,
     layer: u16,
     rows: u32,
@@ -68,7 +68,7 @@ struct Line {
 }
 
 impl Line {
-    fn of(entry: &Entry) -> Self {
+    pub(crate) fn of(entry: &Entry) -> Self {
         let Entry { kind, layer, rows, cols, exponent, fraction_bits, offset } = *entry;
         let (kind, bytes) = (kind as u16, entry.bytes() as u32);
         Self { kind, layer, rows, cols, exponent, fraction_bits, offset, bytes, zero: 0 }
@@ -176,39 +176,10 @@ impl PackedHeader {
         }
         Ok(header)
     }
-
-    /// The header's bytes.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let Shape { dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, seq_len, shared_classifier } =
-            self.shape;
-        let shared = if shared_classifier { FLAG_SHARED } else { 0 };
-        let engine = if self.engine == EngineKind::Sectorllm { FLAG_SECTORLLM } else { 0 };
-        let header_bytes = Self::bytes_for(self.entries.len());
-        let mut name = [0; NAME_BYTES];
-        let given = super::fit_name(&self.name);
-        name[..given.len()].copy_from_slice(given.as_bytes());
-        let mut prefix = Prefix {
-            magic: MAGIC,
-            version: VERSION,
-            header_bytes,
-            header_crc: 0,
-            payload_crc: self.payload_crc,
-            payload_bytes: self.payload_bytes() as u32,
-            entries: self.entries.len() as u32,
-            sizes: [dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, seq_len]
-                .map(|size| size as u32),
-            flags: shared | engine,
-            name,
-        };
-        let mut lines: Vec<Line> = self.entries.iter().map(Line::of).collect();
-        lines.resize((header_bytes as usize - HEADER_PREFIX) / size_of::<Line>(), Line::zeroed());
-        prefix.header_crc = crc_of(&prefix, &lines);
-        [bytes_of(&prefix), cast_slice(&lines)].concat()
-    }
 }
 
 /// The CRC of a header, from `payload_crc` on.
-fn crc_of(prefix: &Prefix, lines: &[Line]) -> u32 {
+pub(crate) fn crc_of(prefix: &Prefix, lines: &[Line]) -> u32 {
     let mut crc = CRC32.digest();
     crc.update(&bytes_of(prefix)[CRC_FROM..]);
     crc.update(cast_slice(lines));

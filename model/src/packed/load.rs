@@ -21,7 +21,7 @@ pub struct Packed {
     /// What it says of itself.
     pub header: PackedHeader,
     /// All tensors, as the disk holds them. 64 bytes an item: so every tensor lies where its type may lie.
-    payload: Vec<Tile>,
+    pub(crate) payload: Vec<Tile>,
 }
 
 const _: () = assert!(TENSOR_ALIGN == TILE_BYTES as u64);
@@ -61,12 +61,6 @@ impl Packed {
             return Err(PackedError::Crc { part: "data", expected, found });
         }
         Ok(Self { header, payload })
-    }
-
-    /// The packed model as a disk holds it.
-    #[cfg(feature = "std")]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        [&self.header.to_bytes(), cast_slice(&self.payload)].concat()
     }
 
     /// Where the tensors begin in memory.

@@ -4,7 +4,7 @@
 //! order, for packer and loader alike; [`PackedHeader`] is read first and tells all sizes; then
 //! [`Packed::read_payload`] reads the tensors in one piece and checks their CRC. What an engine works with
 //! are views of that piece.
-mod header;
+pub(crate) mod header;
 mod layout;
 mod load;
 
@@ -14,7 +14,6 @@ pub use load::{Layer, Model, Packed, Text};
 
 use crate::shape::ShapeError;
 use crate::tokenizer::TokenizerError;
-use alloc::string::String;
 
 /// Bytes that a model takes in memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,15 +88,6 @@ pub enum PackedError<E> {
         /// Their size in bytes.
         bytes: u64,
     },
-}
-
-/// Cuts a model's name to the bytes that the header has for it.
-pub fn fit_name(name: &str) -> String {
-    let mut end = name.len().min(NAME_BYTES);
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    String::from(&name[..end])
 }
 
 #[cfg(test)]

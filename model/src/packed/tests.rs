@@ -2,6 +2,7 @@ use super::*;
 use crate::engine::{Engine, EngineKind};
 use crate::host::checkpoint::Checkpoint;
 use crate::host::pack::{PackError, pack};
+use crate::host::packed::fit_name;
 use crate::host::synth::{parse_shape, write_checkpoint};
 use crate::int8::Int8;
 use crate::simd::Simd;

@@ -182,28 +182,3 @@ impl core::fmt::Display for Simd {
         })
     }
 }
-
-#[cfg(feature = "std")]
-impl Simd {
-    /// The fastest of the host's processor.
-    pub fn best() -> Self {
-        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        if std::arch::is_x86_feature_detected!("sse2") {
-            // SAFETY: the processor has SSE2, and a hosted system that runs us has switched it on.
-            return Self::Sse2(unsafe { Sse2::new() });
-        }
-        Self::Scalar
-    }
-
-    /// All that the host's processor runs.
-    pub fn all() -> alloc::vec::Vec<Self> {
-        let mut all = alloc::vec![Self::Scalar];
-        all.extend((Self::best() != Self::Scalar).then(Self::best));
-        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        if std::arch::is_x86_feature_detected!("sse4.1") {
-            // SAFETY: the processor has SSE4.1, and SSE3 with it; see [`Self::best`].
-            all.push(Self::Sse41(unsafe { Sse41::new() }));
-        }
-        all
-    }
-}
