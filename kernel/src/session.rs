@@ -151,7 +151,7 @@ impl<'m, E: Engine> Session<'m, E> {
         let context = self.engine.context();
         let (text, kind) = (self.text, self.engine.kind());
         let sampler = Sampler::new(text.tables, text.shape.vocab_size, temperature, topp, seed);
-        let sampler = sampler.map_err(StoryError::Engine)?;
+        let sampler = sampler.map_err(|error| StoryError::Engine(error.into()))?;
         let options = Options { steps: steps as usize, trace, endless, raw_bytes };
         let status = |pace| show_status(text.name, kind.name(), context, pace, "Esc stops");
         let generator = Generator::new(&mut self.engine, &text.tokenizer, sampler, &prompt, options);

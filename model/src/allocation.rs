@@ -1,11 +1,15 @@
 //! Vectors of zeros, with one check for all of them.
-use crate::engine::EngineError;
 use alloc::vec::Vec;
 use bytemuck::Zeroable;
 
+/// There is not enough memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("there is not enough memory to run the model, give the machine more")]
+pub struct OutOfMemory;
+
 /// A vector of zeros, or the error that there is no memory for it.
-pub(crate) fn zeroed<T: Zeroable>(length: usize) -> Result<Vec<T>, EngineError> {
-    bytemuck::allocation::try_zeroed_vec(length).map_err(|()| EngineError::OutOfMemory)
+pub(crate) fn zeroed<T: Zeroable>(length: usize) -> Result<Vec<T>, OutOfMemory> {
+    bytemuck::allocation::try_zeroed_vec(length).map_err(|()| OutOfMemory)
 }
 
 /// Allocates the vectors of a structure, and remembers if one of them found no memory. An error at
@@ -25,8 +29,8 @@ impl Allocator {
     }
 
     /// Was there memory for all of it?
-    pub(crate) fn check(self) -> Result<(), EngineError> {
-        if self.failed { Err(EngineError::OutOfMemory) } else { Ok(()) }
+    pub(crate) fn check(self) -> Result<(), OutOfMemory> {
+        if self.failed { Err(OutOfMemory) } else { Ok(()) }
     }
 }
 
@@ -39,7 +43,7 @@ mod tests {
         let mut allocator = Allocator::default();
         assert!(allocator.zeroed::<u32>(usize::MAX / 2).is_empty());
         assert_eq!(allocator.zeroed::<u32>(5), [0; 5]);
-        assert_eq!(allocator.check(), Err(EngineError::OutOfMemory));
+        assert_eq!(allocator.check(), Err(OutOfMemory));
         assert!(zeroed::<u64>(usize::MAX).is_err());
     }
 }

@@ -1,4 +1,5 @@
 //! What every engine does: a token in, logits out.
+use crate::allocation::OutOfMemory;
 use crate::tokenizer::{BOS, EOS};
 
 /// Which arithmetic runs a model. Each has a program of its own on the machine, and its own packed weights.
@@ -57,6 +58,6 @@ pub enum EngineError {
         context: usize,
     },
     /// There is not enough memory.
-    #[error("there is not enough memory to run the model, give the machine more")]
-    OutOfMemory,
+    #[error(transparent)]
+    OutOfMemory(#[from] OutOfMemory),
 }

@@ -1,4 +1,4 @@
-//! Matrices of one-byte weights, in the order in which a SIMD kernel reads them.
+//! Matrices of one-byte weights, in the order in which SIMD reads them.
 //!
 //! W (rows, cols) is cut into blocks of 16 rows; a block is a row of [`Tile`]s, each of which holds
 //! 4 columns of its 16 rows. Rows and columns that fill up a tile are zero.

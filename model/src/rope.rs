@@ -1,4 +1,4 @@
-//! Rotary position embedding: each pair of a head's values is turned by an angle that grows with
+//! Rotary position embedding: each pair of a head's values is rotated by an angle that grows with
 //! the position (Su et al., "RoFormer").
 use crate::fixed::saturate;
 
@@ -20,57 +20,57 @@ pub struct Rope<'m, const BITS: u32 = ROPE_BITS> {
 
 impl<const BITS: u32> Rope<'_, BITS> {
     /// The angles of position `pos`, one for each pair of a head, go into `out` (pairs,). With a table of n
-    /// positions, position k · n + i is turned by n k times, and by i.
+    /// positions, position k · n + i is rotated by n k times, and by i.
     pub fn cos_sin_at(&self, pos: usize, out: &mut [CosSin]) {
         let positions = self.table.len() / self.pairs;
         out.copy_from_slice(&self.table[pos % positions * self.pairs..][..self.pairs]);
         if pos >= positions {
-            self.turn_rounds(pos / positions, out);
+            self.rotate_by_rounds(pos / positions, out);
         }
     }
 
-    /// Turns each of `out` by the whole table, `rounds` times.
+    /// Rotates each of `out` by the whole table, `rounds` times.
     #[cold]
     #[inline(never)]
-    fn turn_rounds(&self, rounds: usize, out: &mut [CosSin]) {
+    fn rotate_by_rounds(&self, rounds: usize, out: &mut [CosSin]) {
         for (i, out) in out.iter_mut().enumerate() {
-            // All of the table is a turn from 0 to its last position, and one more.
+            // The whole table is from 0 to its last position, and one more.
             let last = self.table[self.table.len() - self.pairs + i];
             let one = self.table.get(self.pairs + i).unwrap_or(&self.table[i]);
-            let mut round = turned_once::<BITS>(last, *one);
+            let mut round = rotated_once::<BITS>(last, *one);
             let mut left = rounds;
             while left > 0 {
                 if left & 1 == 1 {
-                    *out = turned_once::<BITS>(*out, round);
+                    *out = rotated_once::<BITS>(*out, round);
                 }
-                round = turned_once::<BITS>(round, round);
+                round = rotated_once::<BITS>(round, round);
                 left >>= 1;
             }
         }
     }
 }
 
-/// Turns every head in `x`, a number of heads one after the other: `[a cos - b sin, a sin + b cos]`, rounded to
+/// Rotates every head in `x`, a number of heads one after the other: `[a cos - b sin, a sin + b cos]`, rounded to
 /// the nearest.
 #[optimize(speed)]
 #[inline(never)] // into callers that are optimized for size
 pub fn rotate(x: &mut [i32], cos_sin: &[CosSin]) {
     for head in x.chunks_exact_mut(2 * cos_sin.len()) {
         for (pair, &by) in head.as_chunks_mut().0.iter_mut().zip(cos_sin) {
-            *pair = turned::<ROPE_BITS>(*pair, by);
+            *pair = rotated::<ROPE_BITS>(*pair, by);
         }
     }
 }
 
-/// [`turned`] where it is rare.
+/// [`rotated`] where it is rare.
 #[inline(never)] // three times
-fn turned_once<const BITS: u32>(pair: [i32; 2], by: CosSin) -> [i32; 2] {
-    turned::<BITS>(pair, by)
+fn rotated_once<const BITS: u32>(pair: [i32; 2], by: CosSin) -> [i32; 2] {
+    rotated::<BITS>(pair, by)
 }
 
-/// A pair, or another angle, turned.
+/// A pair, or another angle, rotated.
 #[inline(always)] // into the loop over a vector
-fn turned<const BITS: u32>([a, b]: [i32; 2], [cos, sin]: CosSin) -> [i32; 2] {
+fn rotated<const BITS: u32>([a, b]: [i32; 2], [cos, sin]: CosSin) -> [i32; 2] {
     let nearest = |a_by: i32, b_by: i32| {
         let sum = i64::from(a) * i64::from(a_by) + i64::from(b) * i64::from(b_by);
         saturate((sum + (1 << (BITS - 1))) >> BITS)
@@ -83,8 +83,8 @@ mod tests {
     use super::*;
     use crate::host::pack::rope_table;
 
-    /// `x` turned to `pos`.
-    fn rotated(rope: &Rope, x: &[i32], pos: usize) -> Vec<i32> {
+    /// `x` rotated to `pos`.
+    fn at_position(rope: &Rope, x: &[i32], pos: usize) -> Vec<i32> {
         let (mut cos_sin, mut x) = (vec![[0; 2]; rope.pairs], x.to_vec());
         rope.cos_sin_at(pos, &mut cos_sin);
         rotate(&mut x, &cos_sin);
@@ -92,13 +92,13 @@ mod tests {
     }
 
     #[test]
-    fn pairs_are_turned_as_in_llama2c() {
+    fn pairs_are_rotated_as_in_llama2c() {
         let rope = Rope { table: &rope_table(100, 8), pairs: 4 };
         let x: Vec<i32> = (0..16).map(|i| (i - 7) * 100_000).collect();
         // The last two are past the table.
         for (pos, bound) in [(0, 0.51), (1, 0.51), (99, 0.51), (100, 1.0), (123_456, 3.0)] {
-            let turned = rotated(&rope, &x, pos);
-            for (i, pair) in turned.chunks_exact(2).enumerate() {
+            let rotated = at_position(&rope, &x, pos);
+            for (i, pair) in rotated.chunks_exact(2).enumerate() {
                 let angle = pos as f64 / 10_000f64.powf((2 * i % 8) as f64 / 8.0);
                 let (a, b) = (f64::from(x[2 * i]), f64::from(x[2 * i + 1]));
                 let exact = [a * angle.cos() - b * angle.sin(), a * angle.sin() + b * angle.cos()];
@@ -111,6 +111,6 @@ mod tests {
     #[test]
     fn the_largest_values_are_limited() {
         let rope = Rope { table: &rope_table(2, 2), pairs: 1 };
-        assert_eq!(rotated(&rope, &[i32::MAX, i32::MAX], 1)[1], i32::MAX);
+        assert_eq!(at_position(&rope, &[i32::MAX, i32::MAX], 1)[1], i32::MAX);
     }
 }

@@ -1,6 +1,6 @@
 //! The choice of the next token from the logits, in integers only: greedy, or by llama2.c's
 //! temperature and top-p, with its random numbers.
-use crate::engine::EngineError;
+use crate::allocation::OutOfMemory;
 use crate::fixed::{LOG2_E, ONE, Scale};
 use crate::tables::Tables;
 use alloc::vec::Vec;
@@ -51,12 +51,12 @@ impl<'t> Sampler<'t> {
         temperature: u32,
         topp: u32,
         seed: u64,
-    ) -> Result<Self, EngineError> {
+    ) -> Result<Self, OutOfMemory> {
         if temperature == 0 {
             return Ok(Self::Greedy);
         }
         let mut candidates = Vec::new();
-        candidates.try_reserve_exact(vocab_size).map_err(|_| EngineError::OutOfMemory)?;
+        candidates.try_reserve_exact(vocab_size).map_err(|_| OutOfMemory)?;
         let per_unit = LOG2_E.div(Scale::new(temperature.into(), -16));
         Ok(Self::Random(Chance { tables, per_unit, topp, random: Random::new(seed), candidates }))
     }

@@ -38,11 +38,11 @@ const _: () = assert!(HEAD == 8);
 pub struct SectorllmWeights<'m> {
     /// Embedding and classifier (vocab_size, dim), Q16.16.
     embedding: &'m [i32],
-    /// Gains before attention (n_layers, dim), Q16.16.
+    /// The norm before attention (n_layers, dim), Q16.16.
     rms_att: &'m [i32],
-    /// Gains before the feed-forward layer (n_layers, dim), Q16.16.
+    /// The norm before the feed-forward layer (n_layers, dim), Q16.16.
     rms_ffn: &'m [i32],
-    /// Gains before the classifier (dim,), Q16.16.
+    /// The norm before the classifier (dim,), Q16.16.
     rms_final: &'m [i32],
     /// RoPE's (cosine, sine) (seq_len, head_size / 2) as they are in the checkpoint, Q16.16.
     rope: Rope<'m, Q16>,
@@ -115,7 +115,7 @@ pub struct Sectorllm<'m> {
     cache: Vec<[Quantized; 2]>,
     /// Scores, then weights (context,).
     att: Vec<i32>,
-    /// The first position's keys, not turned.
+    /// The first position's keys, not rotated.
     first_keys: [[i32; KV_DIM]; LAYERS],
     x: [i32; DIM],
     xb: [i32; DIM],
@@ -282,7 +282,7 @@ fn dot(w: &[i8], x: &[i32]) -> i32 {
     w.iter().zip(x).fold(0, |sum: i32, (&w, &x)| sum.wrapping_add(i32::from(w).wrapping_mul(x)))
 }
 
-/// Turns each head of `x`.
+/// Rotates each head of `x`.
 fn rope(x: &mut [i32], cos_sin: &[CosSin]) {
     for head in x.as_chunks_mut::<HEAD>().0 {
         for (pair, &[cos, sin]) in head.as_chunks_mut::<2>().0.iter_mut().zip(cos_sin) {

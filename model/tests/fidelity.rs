@@ -94,7 +94,7 @@ fn the_size_of_weights_does_not_matter_where_a_norm_makes_up_for_it() {
         for weight in [Weight::RmsAtt, Weight::RmsFfn] {
             multiply(&mut scaled, &shape, weight, 1.0 / factor);
         }
-        assert_eq!(int8_logits(scaled), logits, "weights times {factor}, gains divided by it");
+        assert_eq!(int8_logits(scaled), logits, "weights times {factor}, norm weights divided by it");
     }
 }
 

@@ -41,7 +41,7 @@ fn main() {
     let text = find("tinystories-100.txt");
     let scored = stories.clone().zip(text);
     let trials = vec![
-        trial("bedtime260k_tells_a_story_with_every_kernel", &bedtime, |model| tells_a_story(&model)),
+        trial("bedtime260k_tells_a_story_with_all_simd", &bedtime, |model| tells_a_story(&model)),
         trial("bedtime260k_runs_in_the_1356_byte_mode", &bedtime, |model| runs_as_sector(&model)),
         trial("fp32_tells_llama2cs_published_story", &stories, |model| fp32_golden(&model)),
         trial("int8_tells_lilys_story", &stories, |model| int8_golden(&model)),

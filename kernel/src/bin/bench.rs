@@ -12,6 +12,7 @@ use kernel::handover::Handover;
 use kernel::input::Input;
 use kernel::story::{self, Pace};
 use kernel::workers::MachineWorkers;
+use model::allocation::OutOfMemory;
 use model::attention::KvCache;
 use model::encoder::Encoder;
 use model::engine::{Engine, EngineError};
@@ -82,7 +83,7 @@ impl Bench<'_> {
         self.packed.model().expect("the loader checked it")
     }
 
-    fn cache(&self) -> Result<KvCache, EngineError> {
+    fn cache(&self) -> Result<KvCache, OutOfMemory> {
         KvCache::new(&self.text.shape, self.context)
     }
 
@@ -92,7 +93,7 @@ impl Bench<'_> {
         self.clock.micros_since(start)
     }
 
-    fn sampler(&self) -> Result<Sampler<'_>, EngineError> {
+    fn sampler(&self) -> Result<Sampler<'_>, OutOfMemory> {
         let Settings { temperature, topp, seed, .. } = *self.settings;
         Sampler::new(self.text.tables, self.text.shape.vocab_size, temperature, topp, seed)
     }

@@ -11,8 +11,7 @@
 //! - values: groups of 2 positions; in a group, for each value of a head, the 2 positions' values. So the
 //!   weighted sums of neighbouring values are side by side.
 use super::KvSlot;
-use crate::allocation::zeroed;
-use crate::engine::EngineError;
+use crate::allocation::{OutOfMemory, zeroed};
 use crate::fixed::{magnitude_bits, shift_nearest};
 use crate::rope::{CosSin, rotate};
 use crate::shape::Shape;
@@ -51,7 +50,7 @@ pub struct Head<'c> {
     pub keys: &'c mut [Pair],
     /// (n_layers, positions / 2, width)
     pub values: &'c mut [Pair],
-    /// The first position's keys, not turned (n_layers, head_size).
+    /// The first position's keys, not rotated (n_layers, head_size).
     first_keys: &'c mut [i32],
     /// How far keys and values are shifted right (n_layers; key, value and nothing else).
     pub shifts: &'c mut [[u32; 4]],
@@ -92,7 +91,7 @@ impl KvCache {
     ///
     /// # Errors
     /// There is not enough memory.
-    pub fn new(shape: &Shape, context: usize) -> Result<Self, EngineError> {
+    pub fn new(shape: &Shape, context: usize) -> Result<Self, OutOfMemory> {
         assert!(context != 0 && context <= shape.seq_len, "a context that the model has");
         let operands = Self::bytes(shape, context) / size_of::<Operand>() as u64;
         // A length that 32 bits do not hold is refused as memory that is not there.
@@ -161,7 +160,7 @@ impl<'c> Head<'c> {
     }
 
     /// Puts a position's key and value (head_size,) into the cache. Past its end the first position's key
-    /// is stored anew, turned by `first_cos_sin`.
+    /// is stored anew, rotated by `first_cos_sin`.
     pub(super) fn store(&mut self, slot: KvSlot, k: &[i32], v: &[i32], first_cos_sin: &[CosSin]) {
         let KvSlot { layer, pos, index, count } = slot;
         let first_key = layer * self.head_size..(layer + 1) * self.head_size;

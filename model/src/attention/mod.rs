@@ -3,7 +3,7 @@
 //! Past the cache's end the window rolls: a new position takes the slot of the oldest but the first,
 //! and the order in the cache does not matter, as RoPE sees only how far two positions are apart. The
 //! first position stays, as a model rests its attention there when nothing else fits (Xiao et al.,
-//! "Efficient Streaming Language Models with Attention Sinks"). Its key is turned along, so that it is
+//! "Efficient Streaming Language Models with Attention Sinks"). Its key is rotated along, so that it is
 //! always just as far away as the window is long.
 //!
 //! Each key/value head has its own part of the cache and works on its own (`head`), so that
@@ -74,7 +74,7 @@ impl<'m> Attention<'m> {
     }
 
     /// One position's attention in one layer: \[q | k | v\] (dim + 2 kv_dim,) with `fraction_bits`, as
-    /// [wq | wk | wv] gave it, to `out` (dim,) with as many. Queries and keys are turned, keys and
+    /// [wq | wk | wv] gave it, to `out` (dim,) with as many. Queries and keys are rotated, keys and
     /// values go into the cache.
     pub fn attend(
         &mut self,

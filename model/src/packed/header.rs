@@ -1,12 +1,8 @@
 //! The header: magic, CRCs, shape, name, tensor directory.
+use super::PackedError;
 use super::layout::{Entry, TENSOR_ALIGN, layout};
-use super::{Memory, PackedError};
 use crate::crc32::CRC32;
-use crate::encoder::Encoder;
 use crate::engine::EngineKind;
-use crate::int8::Int8;
-use crate::sampler::Sampler;
-use crate::sectorllm::Sectorllm;
 use crate::shape::Shape;
 use crate::source::Source;
 use alloc::string::String;
@@ -104,17 +100,6 @@ impl PackedHeader {
     /// Bytes of all tensors, with what fills up to the next.
     pub fn payload_bytes(&self) -> u64 {
         self.entries.iter().map(Entry::padded_bytes).sum()
-    }
-
-    /// Bytes of memory that the model takes with a context of so many tokens.
-    pub fn memory(&self, context: usize) -> Memory {
-        let piece_starts = 4 * (self.shape.vocab_size as u64 + 1);
-        let (kv_cache, activations) = match self.engine {
-            EngineKind::Int8 => Int8::memory(&self.shape, context),
-            EngineKind::Sectorllm => Sectorllm::memory(context),
-        };
-        let text = Encoder::memory(self.shape.vocab_size) + Sampler::memory(self.shape.vocab_size);
-        Memory { weights: self.payload_bytes() + piece_starts, kv_cache, activations, text }
     }
 
     /// Reads and checks a header; the source is then at the first tensor.

@@ -23,19 +23,19 @@ pub enum Kind {
     Rope = 3,
     /// The embedding (vocab_size, dim), where the classifier is another matrix.
     Embedding = 4,
-    /// Gains before attention (dim,).
+    /// The norm before attention (dim,).
     RmsAtt = 5,
     /// wq, wk and wv, one below the other (dim + 2 kv_dim, dim).
     Wqkv = 6,
     /// wo (dim, dim).
     Wo = 7,
-    /// Gains before the feed-forward layer (dim,).
+    /// The norm before the feed-forward layer (dim,).
     RmsFfn = 8,
     /// w1 and w3, one below the other (2 hidden_dim, dim).
     W13 = 9,
     /// w2 (dim, hidden_dim).
     W2 = 10,
-    /// Gains before the classifier (dim,).
+    /// The norm before the classifier (dim,).
     RmsFinal = 11,
     /// The classifier (vocab_size, dim); also the embedding, where they are one.
     Classifier = 12,

@@ -15,26 +15,6 @@ pub use load::{Layer, Model, Packed, Text};
 use crate::shape::ShapeError;
 use crate::tokenizer::TokenizerError;
 
-/// Bytes that a model takes in memory.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Memory {
-    /// Weights, tables and tokenizer.
-    pub weights: u64,
-    /// The key/value cache.
-    pub kv_cache: u64,
-    /// Everything that the engine works in.
-    pub activations: u64,
-    /// What turns text into tokens and chooses them: the encoder's table, the sampler's lists.
-    pub text: u64,
-}
-
-impl Memory {
-    /// All of it.
-    pub fn total(&self) -> u64 {
-        self.weights + self.kv_cache + self.activations + self.text
-    }
-}
-
 /// Why a packed model cannot be used. `E` is the source's error.
 #[derive(Debug, thiserror::Error)]
 pub enum PackedError<E> {
