@@ -3,7 +3,6 @@
 use crate::engine::{Engine, EngineError};
 use crate::sampler::Sampler;
 use crate::tokenizer::{BOS, Piece, Tokenizer};
-use alloc::vec::Vec;
 
 /// What stands between a story and the next.
 const BETWEEN_STORIES: &[u8] = b"\n\n";
@@ -14,8 +13,8 @@ pub struct Generator<'a, E: ?Sized> {
     tokenizer: &'a Tokenizer<'a>,
     sampler: Sampler<'a>,
     options: Options,
-    /// Begins with BOS.
-    prompt: Vec<u32>,
+    /// The tokens after BOS.
+    prompt: &'a [u32],
     token: u32,
     pos: usize,
     ended: bool,
@@ -59,15 +58,12 @@ impl<'a, E: Engine + ?Sized> Generator<'a, E> {
         engine: &'a mut E,
         tokenizer: &'a Tokenizer<'a>,
         sampler: Sampler<'a>,
-        prompt: &[u32],
+        prompt: &'a [u32],
         options: Options,
     ) -> Result<Self, EngineError> {
-        let mut tokens = Vec::with_capacity(1 + prompt.len());
-        tokens.push(BOS);
-        tokens.extend_from_slice(prompt);
-        let (prompt, context) = (tokens, engine.context());
-        if prompt.len() > context {
-            return Err(EngineError::PromptTooLong { tokens: prompt.len(), context });
+        let (tokens, context) = (1 + prompt.len(), engine.context());
+        if tokens > context {
+            return Err(EngineError::PromptTooLong { tokens, context });
         }
         Ok(Self { engine, tokenizer, sampler, options, prompt, token: BOS, pos: 0, ended: false })
     }
@@ -83,7 +79,7 @@ impl<'a, E: Engine + ?Sized> Generator<'a, E> {
             return None;
         }
         let (pos, token) = (self.pos, self.token);
-        let known = self.prompt.get(pos + 1).copied();
+        let known = self.prompt.get(pos).copied();
         let (mut logits_crc, prompt) = (None, known.is_some());
         let next = match known {
             // Half of a small model's time goes into logits.
