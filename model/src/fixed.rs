@@ -14,10 +14,10 @@
 //! | rounding | gives | where | why |
 //! | --- | --- | --- | --- |
 //! | nearest | `⌊x · s + 1/2⌋` | what gets few bits: matrix inputs, queries, keys, values, softmax's weights; what is rounded once: the embedding, rotations, attention's outputs | half the error, of both signs, so that it cancels in the sums that follow |
-//! | down | `⌊x · s⌋` | what keeps many bits: outputs of matrices, scores, all inside SwiGLU, sums of weighted values, points between a table's | a shift and no more, also in SIMD ([`crate::simd::Simd::rescale`]) |
+//! | down | `⌊x · s⌋` | what keeps many bits: outputs of matrices, scores, products in RMSNorm and SwiGLU, sums of weighted values, points between a table's | a shift and no more, also in SIMD ([`crate::simd::Simd::rescale`]) |
 //!
-//! [`Scale::nearest`] and [`shift_nearest`] round to the nearest; `>>` and [`shift`] round down. Where a model's
-//! numbers may leave 32 bits, they are limited to i32.
+//! [`Scale::nearest`] and [`shift_nearest`] round to the nearest; `>>` and [`shift`] round down. Where a
+//! model's numbers may leave 32 bits, they are limited to i32.
 
 /// 1.0 in Q16.16.
 pub const ONE: u32 = 1 << 16;

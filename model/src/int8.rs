@@ -86,7 +86,7 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
     fn attention_block(&mut self, index: usize, pos: usize) {
         let layer = &self.model.layers[index];
         rmsnorm(&self.x, &layer.rms_att, &mut self.xb, &mut self.input);
-        matmul(self.processors, &layer.wqkv, &self.input, &mut self.qkv);
+        matmul(self.processors, &layer.wqkv, &self.input, &mut self.qkv); // [q | k | v]
         self.stopwatch.lap(Phase::Qkv);
         let fraction_bits = layer.wqkv.fraction_bits;
         self.attention.attend(self.processors, index, pos, &mut self.qkv, fraction_bits, &mut self.xb);
@@ -100,7 +100,7 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
     fn ffn_block(&mut self, index: usize) {
         let layer = &self.model.layers[index];
         rmsnorm(&self.x, &layer.rms_ffn, &mut self.xb, &mut self.input);
-        matmul(self.processors, &layer.w13, &self.input, &mut self.hb);
+        matmul(self.processors, &layer.w13, &self.input, &mut self.hb); // [gate | up]
         let (gate, up) = self.hb.split_at_mut(self.model.shape.hidden_dim);
         let fraction_bits = swiglu(&self.model.tables, gate, up, layer.w13.fraction_bits);
         self.input.quantize(gate, Scale::new(1, -fraction_bits));

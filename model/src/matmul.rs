@@ -48,8 +48,8 @@ impl Activations {
         Self { fours: allocator.zeroed(cols.div_ceil(TILE_COLS)), simd, start: 0, exponent: 0 }
     }
 
-    /// Takes over `values · unit`, for a unit above 0: `x = values · unit / 2^exponent`, rounded to the nearest,
-    /// with the smallest exponent that brings the largest to at most 16 bits.
+    /// Takes over `values · unit`, for a unit above 0: `x = values · unit / 2^exponent`, rounded to the
+    /// nearest, with the smallest exponent that brings the largest to at most 16 bits.
     #[optimize(speed)]
     #[inline(never)] // into a caller that is optimized for size
     pub fn quantize(&mut self, values: &[i32], unit: Scale) {
@@ -81,8 +81,8 @@ impl Activations {
     }
 }
 
-/// `y = W @ x` with `w.fraction_bits` fraction bits, rounded down and limited to i32. x has `w.cols` values, y
-/// `w.rows`.
+/// `y = W @ x` with `w.fraction_bits` fraction bits, rounded down and limited to i32. x has `w.cols`
+/// values, y `w.rows`.
 pub fn matmul(processors: Processors, w: &Matrix, x: &Activations, y: &mut [i32]) {
     debug_assert_eq!(y.len(), w.rows);
     processors.parallel_chunks(y, TILE_ROWS, |first, y| rows(w, first, x, y));

@@ -50,8 +50,8 @@ impl<const BITS: u32> Rope<'_, BITS> {
     }
 }
 
-/// Rotates every head in `x`, a number of heads one after the other: `[a cos - b sin, a sin + b cos]`, rounded to
-/// the nearest.
+/// Rotates every head in `x`, a number of heads one after the other: each pair (a, b) becomes
+/// `(a cos - b sin, a sin + b cos)`, rounded to the nearest.
 #[optimize(speed)]
 #[inline(never)] // into callers that are optimized for size
 pub fn rotate(x: &mut [i32], cos_sin: &[CosSin]) {

@@ -62,21 +62,21 @@ pub struct Head<'c> {
     pub totals: &'c mut [[i32; 8]],
 }
 
-/// The lengths of [`Head`]'s buffers, in its order and in operands.
+/// The lengths of [`Head`]'s buffers, in its order and in operands: four numbers or pairs each.
 fn buffers(shape: &Shape, context: usize) -> [u64; 8] {
     let group = shape.dim / shape.n_kv_heads;
     let width = shape.head_size().next_multiple_of(COLUMNS);
     let groups = context.div_ceil(KEY_GROUP);
     let of_all_layers = |length: usize| shape.n_layers as u64 * length as u64;
     [
-        group.div_ceil(4) as u64,
-        of_all_layers(groups) * shape.head_size() as u64,
-        of_all_layers(groups) * width as u64,
-        of_all_layers(width / 4),
-        of_all_layers(1),
-        (shape.head_size() / 2).max(SEGMENT / VALUE_GROUP) as u64,
-        2 * groups as u64,
-        (width / 4) as u64,
+        group.div_ceil(4) as u64,                                  // out
+        of_all_layers(groups) * shape.head_size() as u64,          // keys
+        of_all_layers(groups) * width as u64,                      // values
+        of_all_layers(width / 4),                                  // first_keys
+        of_all_layers(1),                                          // shifts
+        (shape.head_size() / 2).max(SEGMENT / VALUE_GROUP) as u64, // operands
+        2 * groups as u64,                                         // scores
+        (width / 4) as u64,                                        // totals
     ]
 }
 

@@ -36,7 +36,7 @@ const fn segment_shift(context: usize) -> u32 {
 }
 const _: () = assert!(segment_shift(8192) == 8);
 
-/// What the attention of all heads needs beside the cache.
+/// What the softmax of all heads needs beside the cache.
 pub struct Softmax {
     /// The weights by distance, `2^(-distance / 256)` in Q2.14, rounded to the nearest (4096).
     weights: Vec<u16>,
@@ -68,7 +68,11 @@ impl Softmax {
 }
 
 impl Head<'_> {
-    /// `out = softmax(q @ kᵀ / √head_size) @ v` over all positions in the cache, for the query heads in q.
+    /// `out = softmax(q @ kᵀ / √head_size) @ v` over all positions in the cache, for the query heads in q
+    /// (query heads, head_size), all with `fraction_bits`.
+    ///
+    /// e^x is `2^(x · log2(e))`, so a score is in powers of two: in 1/256 of one, and its distance from the
+    /// largest is the index of its weight.
     pub(super) fn attend(
         &mut self,
         simd: Simd,
@@ -78,16 +82,16 @@ impl Head<'_> {
         fraction_bits: i32,
     ) {
         for (i, q) in q.chunks_exact(self.head_size).enumerate() {
-            let scale = self.multiply_keys(simd, softmax, slot, q, fraction_bits);
+            let scale = self.multiply_keys(simd, softmax, slot, q, fraction_bits); // scores = q · k
             let scores = &mut self.scores[..slot.count.div_ceil(KEY_GROUP)];
             // Groups of keys are whole. What is behind the last position is not the largest, and weighs
             // nothing.
             scores.as_flattened_mut()[slot.count..].fill(i32::MIN);
             let (mantissa, shift) = scale.in_16_bits();
-            let max = simd.rescale(scores, &[[mantissa; 8]], shift);
-            simd.distances(scores, max, FARTHEST);
+            let max = simd.rescale(scores, &[[mantissa; 8]], shift); // scores = ⌊scores · scale⌋
+            simd.distances(scores, max, FARTHEST); // scores = max - scores
             scores.as_flattened_mut()[slot.count..].fill(FARTHEST as i32);
-            self.mix(simd, softmax, slot, i * self.head_size);
+            self.mix(simd, softmax, slot, i * self.head_size); // Σ weight · v / Σ weight
         }
     }
 

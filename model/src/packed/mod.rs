@@ -34,7 +34,8 @@ pub enum PackedError<E> {
     HeaderSize(u32),
     /// A CRC does not match.
     #[error(
-        "the packed model's {part} is damaged (CRC {found:08x}, expected {expected:08x}), write the disk image again"
+        "the packed model's {part} is damaged (CRC {found:08x}, expected {expected:08x}), \
+         write the disk image again"
     )]
     Crc {
         /// What is damaged.

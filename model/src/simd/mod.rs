@@ -1,6 +1,6 @@
 //! The inner loops: which instructions calculate them, and the proofs that these may be used.
 //!
-//! Nearly all time goes into five operations. [`scalar`] says what each gives; with the other
+//! Nearly all time goes into these operations. The module `scalar` says what each gives; with other
 //! instructions it is the same integers, faster.
 //!
 //! | operation | equation | for |
@@ -11,12 +11,14 @@
 //! | [`Simd::distances`] | `x = min(max - x, farthest)` | softmax |
 //! | [`Simd::load`] | `Σ bytes` | the load-only pass |
 //!
-//! What they multiply lies in memory without signs, [`WEIGHT_ZERO`](crate::matrix::WEIGHT_ZERO) or [`CACHED_ZERO`] too large: taken out of
-//! a register by shifts and masks, it never has a sign to mind. So sums start at minus that much of
-//! `Σ x`. They wrap on their way, and are right in the end, as i32 holds what they are.
+//! What they multiply lies in memory without signs, [`WEIGHT_ZERO`] or [`CACHED_ZERO`] too large: who takes
+//! it out of a register by shifts and masks has no sign to mind. So sums start at minus that much of `Σ x`.
+//! They wrap on their way, and are right in the end, as i32 holds what they are.
 //!
-//! `sse2` is for processors, `sse41` for QEMU's translator alone; [`self_test`] asks at each boot whether both do
-//! what they should.
+//! `sse2` is for processors, `sse41` for QEMU's translator alone; [`self_test`] tries all operations at each
+//! boot.
+#[cfg(doc)]
+use crate::matrix::WEIGHT_ZERO;
 use crate::matrix::{TILE_COLS, TILE_ROWS, Tile};
 use bytemuck::{Pod, Zeroable};
 #[cfg(target_arch = "x86")]
@@ -24,7 +26,7 @@ use core::arch::x86 as intrinsics;
 #[cfg(target_arch = "x86_64")]
 use core::arch::x86_64 as intrinsics;
 
-pub mod scalar;
+mod scalar;
 pub mod self_test;
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 mod sse2;
@@ -83,8 +85,8 @@ pub const CACHED_ZERO: i32 = 1 << 11;
 /// Columns of pairs that are handled at once.
 pub const COLUMNS: usize = 8;
 
-/// Numbers of at most 16 bits with the sign, as the instructions want what they multiply by: two, or half of
-/// four.
+/// Numbers of at most 16 bits with the sign, as the instructions want what they multiply by: two, or half
+/// of four.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C, align(16))]
 pub struct Operand([i32; 4]);

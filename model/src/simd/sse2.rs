@@ -71,8 +71,8 @@ pub unsafe fn columns(pairs: &[Pair], stride: usize, x: &[Operand], start: i32, 
     let mut accumulators = [_mm_set1_epi32(start); 2];
     for (row, x) in x.iter().enumerate() {
         for (half, sum) in accumulators.iter_mut().enumerate() {
-            // SAFETY: `x` is 16 bytes, aligned to 16. Four pairs are 16 bytes, and eight lie there: the caller's
-            // promise.
+            // SAFETY: `x` is 16 bytes, aligned to 16. Four pairs are 16 bytes, and eight lie there: the
+            // caller's promise.
             let (pairs, x) = unsafe {
                 let pairs = pairs.as_ptr().add(row * stride + 4 * half);
                 (_mm_loadu_si128(pairs.cast()), _mm_load_si128((&raw const *x).cast()))

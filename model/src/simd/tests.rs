@@ -27,11 +27,15 @@ proptest! {
 
     #[test]
     fn columns_are_exact(
-        pairs in prop::collection::vec([0..=4096u16, 0..=4096u16], 160), rows in 1usize..16, stride in 8usize..=9,
+        pairs in prop::collection::vec([0..=4096u16, 0..=4096u16], 160),
+        rows in 1usize..16, stride in 8usize..=9,
         x in prop::collection::vec([-16384i32..=16384, -16384i32..=16384], 16), start in -(1i32 << 29)..1 << 29,
     ) {
         let column = |c: usize| {
-            let row = |r: usize| pairs[3 + r * stride + c].iter().zip(x[r]).map(|(&p, x)| i32::from(p) * x).sum::<i32>();
+            let row = |r: usize| {
+                let pair = pairs[3 + r * stride + c].map(i32::from);
+                pair[0] * x[r][0] + pair[1] * x[r][1]
+            };
             start + (0..rows).map(row).sum::<i32>()
         };
         let exact: [i32; COLUMNS] = core::array::from_fn(column);
@@ -77,7 +81,8 @@ proptest! {
 
     #[test]
     fn all_load_every_byte(bytes in prop::collection::vec(any::<[u8; 32]>(), 0..10)) {
-        let tiles: Vec<Tile> = bytes.iter().map(|&half| Tile([half, half.map(|b| !b)].concat().try_into().unwrap())).collect();
+        let with_complement = |half: [u8; 32]| [half, half.map(|byte| !byte)].concat().try_into().unwrap();
+        let tiles: Vec<Tile> = bytes.iter().map(|&half| Tile(with_complement(half))).collect();
         let sums: Vec<u32> = Simd::all().iter().map(|simd| simd.load(&tiles)).collect();
         prop_assert!(sums.iter().all(|&sum| sum == sums[0]), "{sums:?}");
         prop_assert_eq!(sums[0], bytes.iter().fold(0, |sum: u32, _| sum.wrapping_sub(8)));
