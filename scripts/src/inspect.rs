@@ -11,10 +11,12 @@ use map::{
     program_header::{self, ProgramHeader},
 };
 use model::{
-    host::checkpoint::{Checkpoint, CheckpointError},
+    host::{
+        checkpoint::{Checkpoint, CheckpointError},
+        packed::Reader,
+    },
     packed::{MAGIC, Packed, PackedError, PackedHeader},
     shape::Shape,
-    source::Reader,
 };
 use protocol::settings::{Settings, SettingsError};
 

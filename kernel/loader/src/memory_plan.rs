@@ -1,7 +1,8 @@
 //! What goes where before anything is loaded: weights, key/value cache and activations against the
 //! memory that there is. Where only the cache does not fit, the context gets shorter.
 use core::fmt;
-use model::packed::{Memory, PackedHeader};
+use model::memory::Memory;
+use model::packed::PackedHeader;
 
 /// What the heap itself and the small things on it take: bookkeeping, the header, lines, keys.
 const RESERVE: u64 = 256 << 10;

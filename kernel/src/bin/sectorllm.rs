@@ -13,7 +13,9 @@ pc::program!(main);
 extern "C" fn main(handover: u32) -> ! {
     // SAFETY: as in the kernel: the loader started us, and all programs come from one build.
     let Handover { packed, context, settings, clock, .. } = unsafe { Handover::take(handover) };
-    let (text, weights) = packed.text().ok().zip(packed.sectorllm()).expect("the loader checked it");
+    // Its cache is the first thing on the heap: the loader has printed its place.
+    let weights = packed.sectorllm().expect("it is for this program");
     let engine = Sectorllm::new(weights, *context).or_refuse();
+    let text = packed.text().ok().expect("the loader checked it");
     Session::new(&text, engine, clock, settings).run()
 }

@@ -4,6 +4,8 @@ pub mod foreign;
 pub mod fp32;
 pub mod gguf;
 pub mod pack;
+pub mod packed;
+pub mod processors;
 pub mod quantize;
 pub mod score;
 pub mod sectorllm;
