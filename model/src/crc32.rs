@@ -9,6 +9,13 @@ pub fn crc32(bytes: &[u8]) -> u32 {
     CRC32.checksum(bytes)
 }
 
+/// The CRC-32 of pieces, as if they were one.
+pub fn crc32_of(pieces: &[&[u8]]) -> u32 {
+    let mut digest = CRC32.digest();
+    pieces.iter().for_each(|piece| digest.update(piece));
+    digest.finalize()
+}
+
 /// The CRC-32 of logits, each as four bytes, little-endian.
 pub fn logits_crc(logits: &[i32]) -> u32 {
     crc32(bytemuck::cast_slice(logits))
@@ -24,5 +31,6 @@ mod tests {
     #[test]
     fn check_value_of_the_standard() {
         assert_eq!(super::crc32(b"123456789"), 0xCBF4_3926);
+        assert_eq!(super::crc32_of(&[b"1234", b"", b"56789"]), 0xCBF4_3926);
     }
 }

@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn the_places_of_a_pc_with_3_gb_fit_a_row() {
-        let kernel = ProgramHeader { magic: 0, crc: 0, data_bytes: 0x9001, code_bytes: 0xFFFF };
+        let kernel = ProgramHeader { magic: 0, crc: 0, data_bytes: 0x9001, code_bytes: 0xFFFF, build: 0 };
         let line = PlacesLine { kernel, model: 0x12_0000, cache: 0x7A0_0000 }.to_string();
         assert_eq!(line, "0x1000 data, 0xa001 stack, 0x10000 code, 0x120000 model, 0x7a00000 cache");
         assert!(NAME + line.len() <= COLUMNS);

@@ -39,7 +39,7 @@ extern "C" fn main(drive: u32) -> ! {
     interrupts::enable(); // without a TSC the BIOS's ticks are the time
     stack::arm();
     console::init();
-    intact.or_refuse();
+    let own = intact.or_refuse();
 
     let cpu = Cpu::detect();
     cpu::set_up(cpu.has_sse2());
@@ -57,12 +57,11 @@ extern "C" fn main(drive: u32) -> ! {
     disk.0.find_bus_master(&clock, &[KERNEL_LBA, SETTINGS_LBA, MODEL_LBA]).or_refuse();
     let settings = read_settings(&mut disk);
     ending::set_power_off(settings.exit);
-    let kernel = read_kernel(&mut disk);
+    let (kernel, header) = read_kernel(&mut disk, &own);
     let (packed, plan, load) = load_model(&mut disk, &clock);
     let processors = if settings.cpus > 1 { acpi::processors() } else { None };
     let place = packed.address() as u32;
     let handover = Handover::new(packed, plan.context, settings, (cpu, simd), (clock, load), processors);
-    let header = ProgramHeader::read(&kernel).expect("the kernel was checked");
     // The cache is the first thing that the kernel allocates.
     let cache = heap::next_place(plan.memory.kv_cache as usize);
     println!("places  {}", PlacesLine { kernel: header, model: place, cache });
@@ -85,12 +84,12 @@ fn read_settings(disk: &mut BootDisk) -> Settings {
     Settings::parse(&sectors).or_refuse()
 }
 
-/// The kernel's file, which takes this program's place at the end.
-fn read_kernel(disk: &mut BootDisk) -> Vec<u8> {
+/// The kernel's file, which takes this program's place at the end, and its header.
+fn read_kernel(disk: &mut BootDisk, loader: &ProgramHeader) -> (Vec<u8>, ProgramHeader) {
     let mut kernel = alloc::vec![0; (PROGRAM_SECTORS * SECTOR) as usize];
     SectorSource::new(disk, KERNEL_LBA).read(&mut kernel).or_refuse();
-    integrity::check("kernel", &kernel).or_refuse();
-    kernel
+    let header = integrity::check_kernel(&kernel, loader).or_refuse();
+    (kernel, header)
 }
 
 /// The model, what of the memory is for what, and how fast it came.

@@ -4,6 +4,7 @@
 //! code page 437.
 use crate::serial::Serial;
 use crate::vga::Vga;
+use alloc::boxed::Box;
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicBool, Ordering};
 use spinning_top::Spinlock;
@@ -90,14 +91,15 @@ pub fn init() {
     IS_SET_UP.store(true, Ordering::Relaxed);
 }
 
-/// Takes the console out, for the next program to go on with.
-pub fn take() -> Console {
-    core::mem::replace(&mut CONSOLE.lock(), Console::absent())
+/// A place for the console on the heap.
+#[inline(never)] // so that no program has it on its stack, where it is large
+pub fn absent() -> Box<Console> {
+    Box::new(Console::absent())
 }
 
-/// Goes on with what an earlier program took out.
-pub fn put(console: Console) {
-    *CONSOLE.lock() = console;
+/// Exchanges the console: out of this program, or into it, to go on with what an earlier one left.
+pub fn exchange(other: &mut Console) {
+    core::mem::swap(other, &mut CONSOLE.lock());
     IS_SET_UP.store(true, Ordering::Relaxed);
 }
 

@@ -146,6 +146,7 @@ pub struct Text<'m> {
 }
 
 /// The weights for the int8 engine.
+#[derive(Clone)]
 pub struct Model<'m> {
     /// The shape.
     pub shape: Shape,
@@ -164,6 +165,7 @@ pub struct Model<'m> {
 }
 
 /// A transformer layer's weights, by llama2.c's names.
+#[derive(Clone)]
 pub struct Layer<'m> {
     /// The norm before attention (dim,).
     pub rms_att: NormWeight<'m>,

@@ -12,13 +12,12 @@ use machine::{
     transcript::Transcript,
 };
 use map::low_memory::{PROGRAM_CODE, PROGRAM_CS};
-use map::program_header::ProgramHeader;
 use protocol::settings::Settings;
 use serde_json::json;
 use unreallm::{
     embedded,
     image::Medium,
-    machine_code::{MachineCode, program_crc},
+    machine_code::MachineCode,
 };
 
 use crate::{
@@ -144,9 +143,7 @@ fn with_another_gs() -> Result<Vec<u8>, Trouble> {
         return Err(Trouble::Wrong(format!("GS is loaded at {places:x?}")));
     };
     file[place + 3] = FROM_AX;
-    let crc = program_crc(file).expect("the lengths are as they were");
-    let header = ProgramHeader { crc, ..code.loader.header() };
-    code.loader.file[..ProgramHeader::BYTES].copy_from_slice(&header.to_bytes());
+    code.loader.seal(code.loader.header()).expect("the lengths are as they were");
     Ok(image_of(&packed(BUILT_IN)?, &code, &traced(16), Medium::Disk)?)
 }
 
