@@ -34,6 +34,7 @@ pub mod interrupts;
 pub mod keyboard;
 pub mod linear;
 pub mod local_apic;
+mod memory;
 mod panic;
 pub mod pci;
 pub mod pic;

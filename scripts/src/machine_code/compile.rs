@@ -109,7 +109,7 @@ pub fn compile(
         .arg(target_dir)
         // A JSON target and core built from source: the prebuilt core is 32-bit code.
         .args(["--target", ".cargo/code16.json", "-Zjson-target-spec", "-Zbuild-std=core,alloc"])
-        .arg("-Zbuild-std-features=compiler-builtins-mem,optimize_for_size")
+        .arg("-Zbuild-std-features=optimize_for_size")
         // Panic messages name files relative to their package, not the builder's folders.
         .args(["-Ztrim-paths", "--config", "profile.machine.trim-paths='all'"])
         .env("CARGO_ENCODED_RUSTFLAGS", rust_flags("crates"));
