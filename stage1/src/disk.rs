@@ -2,28 +2,20 @@
 use core::arch::{asm, global_asm};
 use core::cell::UnsafeCell;
 use core::mem::{MaybeUninit, offset_of};
-use map::disk::{LOADER_LBA, PROGRAM_SECTORS};
-use map::int13::{DiskAddressPacket, Geometry};
+use map::disk::{LOADER_LBA, PROGRAM_SECTORS, SECTOR};
+use map::int13::{
+    CHECK_EXTENSIONS, DiskAddressPacket, EXTENSIONS_ANSWER, EXTENSIONS_ASK, GET_PARAMETERS, Geometry,
+    PACKET_ACCESS, READ_CHS, READ_EXTENDED, RESET,
+};
 use map::low_memory::PROGRAM_DATA;
 
-/// Functions, in AH.
-const RESET: u16 = 0x0000;
-const READ_CHS: u16 = 0x0201; // AL = 1 sector
-const GEOMETRY: u16 = 0x0800;
-const CHECK_EXTENSIONS: u16 = 0x4100;
-const READ_EXTENDED: u16 = 0x4200;
-/// What CHECK_EXTENSIONS wants in BX and gives back with its bytes swapped.
-const EXTENSIONS_ASK: Input = Input::new(0x55AA);
-const EXTENSIONS_ANSWER: u16 = 0xAA55;
-/// Bit of CX in that answer: AH=42h is there.
-const PACKET_ACCESS: u16 = 1;
 /// How many reads may fail, with a reset after each: a drive that spins up needs a few.
 const TRIES: u8 = 5;
 /// Sectors in an extended read. 4 KiB divide both the load address and the 64 KB that no read may
 /// cross.
 const EXTENDED_STEP: u16 = 8;
 /// A sector in units of real-mode segments.
-const PARAGRAPHS_PER_SECTOR: u16 = 512 / 16;
+const PARAGRAPHS_PER_SECTOR: u16 = SECTOR as u16 / 16;
 
 const _: () =
     assert!(PROGRAM_DATA.start.is_multiple_of(4096) && PROGRAM_SECTORS.is_multiple_of(EXTENDED_STEP as u32));
@@ -70,12 +62,12 @@ impl Disk {
     /// Extended reads where the BIOS has them, cylinder, head and sector otherwise.
     #[inline(always)]
     pub fn find_addressing(&mut self) -> Option<()> {
-        let extensions = int13(CHECK_EXTENSIONS, EXTENSIONS_ASK, ANY, ANY);
+        let extensions = int13(CHECK_EXTENSIONS, Input::new(EXTENSIONS_ASK), ANY, ANY);
         if extensions.bx == EXTENSIONS_ANSWER && extensions.cx & PACKET_ACCESS != 0 {
             return extensions.succeeded();
         }
         self.packet.sectors = 1;
-        let shape = int13(GEOMETRY, ANY, ANY, ANY);
+        let shape = int13(GET_PARAMETERS, ANY, ANY, ANY);
         self.geometry = Geometry::from_registers(shape.cx, shape.dx);
         self.geometry?;
         shape.succeeded()
@@ -92,7 +84,7 @@ impl Disk {
             }
             Some(geometry) => {
                 let chs = geometry.chs(self.sector().into());
-                int13(READ_CHS, Input::new(0), Input::new(chs.cx), Input::new(u16::from(chs.head) << 8))
+                int13(READ_CHS | 1, Input::new(0), Input::new(chs.cx), Input::new(u16::from(chs.head) << 8))
             }
         }
         .succeeded()
