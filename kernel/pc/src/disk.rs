@@ -97,7 +97,7 @@ impl Disk {
             return Ok(Self::by_bios(drive, Addressing::Extended));
         }
         let mut shape = registers(GET_PARAMETERS, drive);
-        // SAFETY: the service only answers in registers. `registers` leaves ES:DI = 0:0.
+        // SAFETY: the same. ES:DI = 0:0 guards against BIOS bugs, says Ralf Brown's list.
         unsafe { bios::call(0x13, &mut shape) };
         match Geometry::from_registers(shape.ecx as u16, shape.edx as u16) {
             Some(geometry) if !shape.carry() => Ok(Self::by_bios(drive, Addressing::Chs(geometry))),

@@ -9,7 +9,7 @@ use core::num::{NonZeroU8, NonZeroU32};
 pub const RESET: u16 = 0x0000;
 /// Function: reads AL sectors from cylinder, head and sector ([`Chs`]) on to ES:BX.
 pub const READ_CHS: u16 = 0x0200;
-/// Function: the drive's [`Geometry`], in CX and DX. With ES:DI = 0 some BIOSes' bugs do no harm.
+/// Function: the drive's [`Geometry`], in CX and DX.
 pub const GET_PARAMETERS: u16 = 0x0800;
 /// Function: whether there are extensions. Wants [`EXTENSIONS_ASK`] in BX.
 pub const CHECK_EXTENSIONS: u16 = 0x4100;
