@@ -7,7 +7,7 @@
 //!   interrupt handler put limits back, the fault that follows does it ([`faults`]).
 //! - Each register has its data sheet's name, each magic number its source.
 //!
-//! In reading order: in from the program before ([`entry`]), the CPU ([`cpu`]), A20 ([`a20`]), memory ([`e820`], [`heap`],
+//! In reading order: in from the program before ([`entry`]), the CPU ([`cpu`]), A20 ([`a20`], [`keyboard_controller`]), memory ([`e820`], [`heap`],
 //! [`flat_limits`], [`stack`]), time ([`clock`]), disk ([`disk`], [`ide`], [`pci`]), screen and serial port ([`console`],
 //! [`vga`], [`serial`]), keys ([`keyboard`], [`serial_input`]), more processors ([`processors`], [`acpi`], [`local_apic`]), the
 //! ends ([`power`], [`ending`]).
@@ -31,6 +31,7 @@ pub mod flat_limits;
 pub mod heap;
 pub mod ide;
 pub mod keyboard;
+pub mod keyboard_controller;
 pub mod linear;
 pub mod local_apic;
 mod panic;
