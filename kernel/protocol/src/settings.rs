@@ -7,12 +7,13 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
+use map::disk::{SECTOR, SETTINGS_SECTORS};
 use model::crc32::crc32;
 use model::fixed::ONE;
 use model::sampler::MAX_TEMPERATURE;
 
-/// Bytes of the settings sectors: seven sectors of 512 bytes.
-pub const SETTINGS_BYTES: usize = 7 * 512;
+/// Bytes of the settings sectors.
+pub const SETTINGS_BYTES: usize = (SETTINGS_SECTORS * SECTOR) as usize;
 /// What the settings begin with.
 const MAGIC: &str = "unreallm-settings crc=";
 /// The most processors that are used.
