@@ -14,7 +14,7 @@ use crate::case::{Trouble, case, ensure};
 /// MiB, from the least with which the BIOS boots to where memory lies above 4 GB, too.
 const SIZES: [u32; 14] = [1, 2, 3, 4, 5, 6, 8, 16, 64, 1024, 2048, 3072, 3584, 4096];
 /// From so many on there is a story.
-const ENOUGH: u32 = 3;
+const ENOUGH: u32 = 2;
 
 /// The tests of this file.
 pub fn cases() -> Vec<Trial> {

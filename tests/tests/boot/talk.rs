@@ -199,8 +199,8 @@ fn bochs() -> Result<(), Trouble> {
     for (i, prompt) in PROMPTS.into_iter().take(5).enumerate() {
         let commands: &[(&str, &str, &str)] = match i {
             1 => &[("/temp 0.8", "temperature", "temperature 0.8"), ("/seed 7", "seed", "seed 7")],
-            2 => &[("/engine sector", "engine", "engine sector"), ("/help", "", "/reboot")],
-            3 => &[("/engine int8", "engine", "engine int8"), ("/stats", "", "stories  3")],
+            2 => &[("/help", "", "/reboot")],
+            3 => &[("/stats", "", "stories  3")],
             4 => &[("/steps 0", "steps", "0 steps"), ("/none", "", "no command /none")],
             _ => &[],
         };
