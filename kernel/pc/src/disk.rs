@@ -1,4 +1,4 @@
-//! Reading the boot disk into the bounce buffer below 1 MB, from where the caller copies.
+//! Reading the boot disk into the bounce buffer below 1 MiB, from where the caller copies.
 //!
 //! By INT 13h: by block number where the BIOS can, by cylinder, head and sector otherwise. Or, where an IDE
 //! controller can be bus master and is proved to reach the same drive, by that: a BIOS may move each

@@ -377,6 +377,7 @@ fn unescape(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
 
     #[test]
     fn settings_come_back_as_they_were() {
@@ -386,7 +387,6 @@ mod tests {
             temperature: 45875, // 0.7
             topp: 1,
             seed: u64::MAX,
-            engine: EngineKind::Sectorllm,
             cpus: 16,
             exit: true,
             interactive: true,
@@ -418,7 +418,6 @@ mod tests {
             "the setting temperature is '-1', it must be between 0 and 100"
         );
         assert!(refused("topp", "1.01").contains("between 0 and 1"));
-        assert!(refused("engine", "fp64").contains("int8 or sector"));
         assert!(refused("cpus", "17").contains("'17'"));
         assert!(refused("cpus", "0").contains("'0'"));
         assert!(refused("colour", "red").contains("unknown key 'colour'"));
