@@ -27,6 +27,15 @@ pub struct Faults {
     pub close_a20: bool,
     /// Extended reads of one sector fail.
     pub bad_sector: Option<BadSector>,
+    /// The IDE controller's bus master has no ports: base address register 4 is 0. For QEMU's pc.
+    pub no_bus_master_ports: bool,
+    /// The timer's counter 0 makes a square wave (mode 3), as some BIOSes have it: it counts down by two.
+    pub square_wave: bool,
+    /// INT 16h, AH=00h and 01h throw away keys that came with the 101-key keyboard, F11 and F12, and
+    /// AH=00h waits for another.
+    pub swallows_new_keys: bool,
+    /// INT 16h has no AH=10h and above, and says so at 0040:0096.
+    pub no_enhanced_keys: bool,
     /// What INT 15h, AX=E820h reports instead of the machine's own map. Empty: the machine's own.
     pub memory_map: Vec<Range>,
 }
@@ -58,7 +67,7 @@ const FLOPPY: usize = 1_474_560;
 /// Bytes of a sector.
 const SECTOR: usize = 512;
 /// Sectors of the handlers behind the boot sector; `SECTORS` in the assembly.
-const HANDLER_SECTORS: usize = 3;
+const HANDLER_SECTORS: usize = 4;
 /// Where the settings lie in the handlers: at their start, behind a jump over them.
 const SETTINGS: usize = 4;
 /// How many entries a memory map may have; `MAP_ENTRIES` in the assembly.
@@ -105,6 +114,10 @@ impl Faults {
         bytes.push(bad.status);
         bytes.push(self.memory_map.len() as u8);
         bytes.extend(bad.lba.to_le_bytes());
+        bytes.push(self.no_bus_master_ports.into());
+        bytes.push(self.square_wave.into());
+        bytes.push(self.swallows_new_keys.into());
+        bytes.push(self.no_enhanced_keys.into());
         for range in &self.memory_map {
             bytes.extend(range.base.to_le_bytes());
             bytes.extend(range.length.to_le_bytes());
@@ -180,6 +193,10 @@ global_asm!(
     "bad_status: .byte 0",
     "map_count: .byte 0",
     "bad_lba: .long 0",
+    "no_bus_master_ports: .byte 0",
+    "square_wave: .byte 0",
+    "swallows_new_keys: .byte 0",
+    "no_enhanced_keys: .byte 0",
     "map: .space {map_bytes}",
     "old08: .long 0",
     "old09: .long 0",
@@ -207,7 +224,25 @@ global_asm!(
     "hook 13",
     "hook 15",
     "hook 16",
-    "sti",
+    "cmpb $0, %cs:(no_bus_master_ports - nasty_bios)",
+    "je 1f",
+    "movl $0x80000920, %eax", // bus 0, device 1, function 1, register 20h
+    "movw $0xCF8, %dx",
+    "outl %eax, %dx",
+    "xorl %eax, %eax",
+    "movw $0xCFC, %dx",
+    "outl %eax, %dx",
+    "1: cmpb $0, %cs:(square_wave - nasty_bios)",
+    "je 1f",
+    "movb $0x36, %al", // counter 0, both bytes, mode 3
+    "outb %al, $0x43",
+    "movb $0, %al",
+    "outb %al, $0x40",
+    "outb %al, $0x40",
+    "1: cmpb $0, %cs:(no_enhanced_keys - nasty_bios)",
+    "je 1f",
+    "andb $0xEF, 0x496", // no 101-key keyboard
+    "1: sti",
     "xorw %ax, %ax",
     "movw %ax, %es",
     "movw $0x7C00, %bx",
@@ -242,8 +277,45 @@ global_asm!(
     "new10: pushfw",
     "lcallw *%cs:(old10 - nasty_bios)",
     "finish",
-    "new16: pushfw",
+    // INT 16h.
+    "new16:",
+    "cmpb $0x10, %ah",
+    "jb 1f",
+    "cmpb $0, %cs:(no_enhanced_keys - nasty_bios)",
+    "je pass16",
+    "cmpb $0xFF, %ah", // nothing is done, and ZF says that a key waits
+    "finish",
+    "1: cmpb $1, %ah",
+    "ja pass16",
+    "cmpb $0, %cs:(swallows_new_keys - nasty_bios)",
+    "je pass16",
+    "pushw %bx",
+    "movb %ah, %bh",
+    "look16:",
+    "movb $1, %ah",
+    "pushfw",
     "lcallw *%cs:(old16 - nasty_bios)",
+    "jz nothing16",
+    "cmpb $0x84, %ah",
+    "ja swallow16",
+    "movb %bh, %ah",
+    "popw %bx",
+    "pass16: pushfw",
+    "lcallw *%cs:(old16 - nasty_bios)",
+    "finish",
+    "swallow16:",
+    "movb $0, %ah",
+    "pushfw",
+    "lcallw *%cs:(old16 - nasty_bios)",
+    "jmp look16",
+    "nothing16:",
+    "testb %bh, %bh",
+    "jnz 1f",
+    "sti",
+    "hlt",
+    "jmp look16",
+    "1: popw %bx",
+    "cmpb %al, %al", // ZF
     "finish",
     // INT 13h.
     "new13:",
@@ -382,6 +454,8 @@ mod tests {
     fn settings_stand_where_the_handlers_read_them() {
         let faults = Faults {
             no_extensions: true,
+            no_bus_master_ports: true,
+            no_enhanced_keys: true,
             bad_sector: Some(BadSector { lba: 0x1234, times: None, status: 0x10 }),
             memory_map: vec![Range { base: 0x10_0000, length: 0x20_0000, kind: 1 }],
             ..Faults::default()
@@ -390,6 +464,7 @@ mod tests {
         assert_eq!(floppy.len(), FLOPPY);
         let settings = &floppy[SECTOR + SETTINGS..];
         assert_eq!(settings[..12], [1, 0, 0, 0, 0, 0xFF, 0x10, 1, 0x34, 0x12, 0, 0]);
-        assert_eq!(settings[12..32], [0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0, 1, 0, 0, 0]);
+        assert_eq!(settings[12..16], [1, 0, 0, 1]);
+        assert_eq!(settings[16..36], [0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0, 1, 0, 0, 0]);
     }
 }
