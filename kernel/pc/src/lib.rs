@@ -8,7 +8,7 @@
 //! - Each register has its data sheet's name, each magic number its source.
 //!
 //! In reading order: in from the program before ([`entry`]), the CPU ([`cpu`]), A20 ([`a20`], [`keyboard_controller`]), memory ([`e820`], [`heap`],
-//! [`flat_limits`], [`stack`]), time ([`clock`]), disk ([`disk`], [`ide`], [`pci`]), screen and serial port ([`console`],
+//! [`flat_limits`], [`stack`]), time ([`clock`], [`pit`]), disk ([`disk`], [`ide`], [`pci`]), screen and serial port ([`console`],
 //! [`vga`], [`serial`]), keys ([`keyboard`], [`serial_input`]), more processors ([`processors`], [`acpi`], [`local_apic`]), the
 //! ends ([`power`], [`ending`]).
 #![no_std]
@@ -36,6 +36,7 @@ pub mod linear;
 pub mod local_apic;
 mod panic;
 pub mod pci;
+pub mod pit;
 pub mod port;
 pub mod power;
 pub mod processors;
