@@ -18,14 +18,16 @@ const HAS_101_KEYS: u8 = 1 << 4;
 
 /// Does a key wait, as far as memory tells? Costs next to nothing.
 pub fn has_key() -> bool {
-    let [head, tail]: [u16; 2] = data_area(KEY_BUFFER_HEAD);
-    head != tail
+    // A key that comes between two of the bytes is seen the next time.
+    let [head_low, head_high, tail_low, tail_high] = data_area(KEY_BUFFER_HEAD);
+    [head_low, head_high] != [tail_low, tail_high]
 }
 
 /// Takes a key, if one waits: its ASCII code in AL, its scan code in AH. Some BIOSes look after USB keyboards only
 /// when asked for a key.
 pub fn take_key() -> Option<u16> {
-    let enhanced = if data_area::<u8>(KEYBOARD_STATUS_3) & HAS_101_KEYS != 0 { ENHANCED } else { 0 };
+    let [status] = data_area(KEYBOARD_STATUS_3);
+    let enhanced = if status & HAS_101_KEYS != 0 { ENHANCED } else { 0 };
     let is_none = ask(PEEK_KEY + enhanced).flags.contains(Flags::ZERO);
     // What one function says waits, its sister gives at once: nobody else takes keys.
     (!is_none).then(|| ask(READ_KEY + enhanced).eax as u16)
@@ -38,8 +40,8 @@ fn ask(function: u32) -> Registers {
     registers
 }
 
-/// Reads from the BIOS's data area, which its handler of keys changes.
-fn data_area<T: Copy>(address: u32) -> T {
-    // SAFETY: the callers name words and bytes of integers there, whose every value is one.
-    unsafe { linear::pointer::<T>(address).read_volatile() }
+/// Bytes of the BIOS's data area, which its handler of keys changes.
+fn data_area<const N: usize>(address: u32) -> [u8; N] {
+    // SAFETY: any bytes there may be read.
+    unsafe { linear::pointer::<[u8; N]>(address).read_volatile() }
 }
