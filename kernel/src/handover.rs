@@ -21,7 +21,7 @@ use protocol::settings::Settings;
 /// "HAND", for a kernel that was started without a loader.
 const MAGIC: u32 = u32::from_le_bytes(*b"HAND");
 
-/// All that the kernel gets. It lies on the heap, above 1 MB, with everything that it owns; nothing
+/// All that the kernel gets. It lies on the heap, above 1 MiB, with everything that it owns; nothing
 /// in it may point into the loader's own statics, which are gone.
 pub struct Handover {
     magic: u32,

@@ -16,12 +16,9 @@ use model::{
     shape::Shape,
     source::Reader,
 };
-use protocol::settings::{Settings, SettingsError};
+use protocol::settings::{SETTINGS_BYTES, Settings, SettingsError};
 
-use crate::{
-    image::SETTINGS_BYTES,
-    machine_code::{PROGRAM_BYTES, program_crc},
-};
+use crate::machine_code::{PROGRAM_BYTES, program_crc};
 
 /// What is in a file.
 #[derive(Debug)]

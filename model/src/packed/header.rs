@@ -24,7 +24,7 @@ pub const NAME_BYTES: usize = 64;
 const ENTRY_BYTES: usize = 32;
 /// Where the part begins that the header's CRC is over.
 const CRC_FROM: usize = 20;
-/// No header is larger: 4,096 layers of 6 tensors take 786 KB.
+/// No header is larger: 4,096 layers of 6 tensors take 786,432 bytes.
 const MAX_HEADER: usize = 1 << 20;
 /// Flag: the classifier is also the embedding.
 const FLAG_SHARED: u32 = 1 << 0;
