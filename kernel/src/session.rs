@@ -36,7 +36,7 @@ pub struct Session<'m, E> {
 pub enum StoryError {
     /// Its beginning has characters that the model cannot read.
     Encode(EncodeError),
-    /// The engine failed, or the beginning is longer than the context.
+    /// There is not enough memory, or the beginning is longer than the context.
     Engine(EngineError),
 }
 
@@ -150,12 +150,13 @@ impl<'m, E: Engine> Session<'m, E> {
         let prompt = self.encoder.encode(&self.settings.prompt).map_err(StoryError::Encode)?;
         let context = self.engine.context();
         let (text, kind) = (self.text, self.engine.kind());
-        let sampler = Sampler::new(text.tables, temperature, topp, seed);
+        let sampler = Sampler::new(text.tables, text.shape.vocab_size, temperature, topp, seed);
+        let sampler = sampler.map_err(StoryError::Engine)?;
         let options = Options { steps: steps as usize, trace, endless, raw_bytes };
         let status = |pace| show_status(text.name, kind.name(), context, pace, "Esc stops");
-        let mut generator = Generator::new(&mut self.engine, &text.tokenizer, sampler, &prompt, options);
+        let generator = Generator::new(&mut self.engine, &text.tokenizer, sampler, &prompt, options);
+        let mut generator = generator.map_err(StoryError::Engine)?;
         let pace = story::tell(&mut generator, self.clock, &mut self.input, &status);
-        let pace = pace.map_err(StoryError::Engine)?;
         self.stories += 1;
         self.last = pace;
         self.total.tokens += pace.tokens;

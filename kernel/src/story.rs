@@ -1,7 +1,7 @@
 //! The story: forward passes, and what they say on the consoles.
 use crate::input::Input;
 use core::fmt::{self, Write};
-use model::engine::{Engine, EngineError};
+use model::engine::Engine;
 use model::generate::Generator;
 use pc::clock::Clock;
 use pc::ending::OrRefuse;
@@ -39,12 +39,12 @@ pub fn tell<E: Engine>(
     clock: &Clock,
     input: &mut Input,
     show: &dyn Fn(Pace),
-) -> Result<Pace, EngineError> {
+) -> Pace {
     let start = clock.now();
     let mut pace = Pace::default();
     let mut shown = 0;
     let mut stopped = false;
-    while !stopped && let Some(step) = generator.step()? {
+    while !stopped && let Some(step) = generator.step() {
         stack::check().or_refuse();
         console::with(|console| {
             console.write_bytes(step.piece.bytes());
@@ -62,5 +62,5 @@ pub fn tell<E: Engine>(
         stopped = input.is_stopped();
     }
     println!("\n[{pace}{}]", if stopped { ", stopped" } else { "" });
-    Ok(pace)
+    pace
 }

@@ -52,17 +52,24 @@ pub struct Step<'t> {
 
 impl<'a, E: Engine + ?Sized> Generator<'a, E> {
     /// A story that begins with `prompt`: tokens without the leading BOS, empty for none.
+    ///
+    /// # Errors
+    /// The prompt does not fit the context.
     pub fn new(
         engine: &'a mut E,
         tokenizer: &'a Tokenizer<'a>,
         sampler: Sampler<'a>,
         prompt: &[u32],
         options: Options,
-    ) -> Self {
+    ) -> Result<Self, EngineError> {
         let mut tokens = Vec::with_capacity(1 + prompt.len());
         tokens.push(BOS);
         tokens.extend_from_slice(prompt);
-        Self { engine, tokenizer, sampler, options, prompt: tokens, token: BOS, pos: 0, ended: false }
+        let (prompt, context) = (tokens, engine.context());
+        if prompt.len() > context {
+            return Err(EngineError::PromptTooLong { tokens: prompt.len(), context });
+        }
+        Ok(Self { engine, tokenizer, sampler, options, prompt, token: BOS, pos: 0, ended: false })
     }
 
     /// Positions after which the story stops.
@@ -70,15 +77,10 @@ impl<'a, E: Engine + ?Sized> Generator<'a, E> {
         if self.options.steps == 0 { self.engine.context() } else { self.options.steps }
     }
 
-    /// Makes one forward pass; `None` when the story has ended. A prompt that does not fit the
-    /// context is refused before the first pass.
-    pub fn step(&mut self) -> Result<Option<Step<'a>>, EngineError> {
-        let (tokens, context) = (self.prompt.len(), self.engine.context());
-        if tokens > context {
-            return Err(EngineError::PromptTooLong { tokens, context });
-        }
+    /// Makes one forward pass; `None` when the story has ended.
+    pub fn step(&mut self) -> Option<Step<'a>> {
         if self.ended || self.pos >= self.limit() {
-            return Ok(None);
+            return None;
         }
         let (pos, token) = (self.pos, self.token);
         let known = self.prompt.get(pos + 1).copied();
@@ -86,13 +88,13 @@ impl<'a, E: Engine + ?Sized> Generator<'a, E> {
         let next = match known {
             // Half of a small model's time goes into logits.
             Some(next) if !self.options.trace => {
-                self.engine.read(token, pos)?;
+                self.engine.read(token, pos);
                 next
             }
             _ => {
-                let logits = self.engine.forward(token, pos)?;
+                let logits = self.engine.forward(token, pos);
                 logits_crc = self.options.trace.then(|| crate::crc32::logits_crc(logits));
-                known.map_or_else(|| self.sampler.sample(logits), Ok)?
+                known.unwrap_or_else(|| self.sampler.sample(logits))
             }
         };
         let ends = self.engine.ends(next);
@@ -104,6 +106,6 @@ impl<'a, E: Engine + ?Sized> Generator<'a, E> {
         };
         self.token = if ends { BOS } else { next };
         self.pos += 1;
-        Ok(Some(Step { pos, token, next, prompt, logits_crc, piece }))
+        Some(Step { pos, token, next, prompt, logits_crc, piece })
     }
 }

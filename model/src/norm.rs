@@ -2,7 +2,7 @@
 //!
 //! `o = x · gain / sqrt(mean(x²) + ε)`. The root is one number for the whole vector, so it goes
 //! into the vector's scale and costs no accuracy in the values.
-use crate::fixed::{Scale, absmax};
+use crate::fixed::{Scale, magnitude_bits};
 use crate::matmul::Activations;
 
 /// Fraction bits of the residual stream: Q16.16.
@@ -28,8 +28,7 @@ pub struct NormWeight<'m> {
 #[optimize(speed)]
 #[inline(never)] // into a caller that is optimized for size
 pub fn rmsnorm(x: &[i32], weight: &NormWeight, scratch: &mut [i32], out: &mut Activations) {
-    let max = absmax(x);
-    let bits = u32::BITS - max.leading_zeros();
+    let bits = magnitude_bits(x);
     // As many bits as possible before the product with the gain: |x| · 2^up < 2^31.
     let up = (31 - bits).min(30);
     for ((p, &x), &gain) in scratch.iter_mut().zip(x).zip(weight.values) {
@@ -67,7 +66,7 @@ mod tests {
             let x: Vec<i32> = x.iter().map(|x| (x * 2f64.powi(magnitude)) as i32).collect();
             let mean = x.iter().map(|&x| (f64::from(x) / 65536.0).powi(2)).sum::<f64>() / x.len() as f64;
             let exact = 1.0 / (mean + 1e-5).sqrt();
-            let got = inverse_rms(&x, u32::BITS - absmax(&x).leading_zeros());
+            let got = inverse_rms(&x, magnitude_bits(&x));
             let got = f64::from(got.mantissa) * 2f64.powi(got.exponent);
             prop_assert!((got / exact - 1.0).abs() < 2f64.powi(-20), "{got} {exact}");
         }

@@ -58,16 +58,22 @@ fn turn_rounds(table: &[CosSin], rounds: usize, bits: u32, out: &mut [CosSin]) {
     for (i, out) in out.iter_mut().enumerate() {
         // All of the table is a turn from 0 to its last position, and one more.
         let one = if positions > 1 { table[pairs + i] } else { table[i] };
-        let mut round = turned(table[(positions - 1) * pairs + i], one, bits);
+        let mut round = turned_once(table[(positions - 1) * pairs + i], one, bits);
         let mut left = rounds;
         while left > 0 {
             if left & 1 == 1 {
-                *out = turned(*out, round, bits);
+                *out = turned_once(*out, round, bits);
             }
-            round = turned(round, round, bits);
+            round = turned_once(round, round, bits);
             left >>= 1;
         }
     }
+}
+
+/// [`turned`] where it is rare.
+#[inline(never)] // three times
+fn turned_once(pair: [i32; 2], by: CosSin, bits: u32) -> [i32; 2] {
+    turned(pair, by, bits)
 }
 
 /// A pair, or another turn, turned.

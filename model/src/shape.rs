@@ -101,9 +101,10 @@ impl fmt::Display for Shape {
 }
 
 /// Why a shape cannot be run.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ShapeError {
     /// A size is zero or too large.
+    #[error("the model's {name} is {value}, it must be between 1 and {limit}")]
     OutOfRange {
         /// The size's name.
         name: &'static str,
@@ -113,6 +114,7 @@ pub enum ShapeError {
         limit: usize,
     },
     /// `dim` cannot be shared out to the heads.
+    #[error("the model's dim {dim} is not divisible by its {n_heads} heads")]
     Heads {
         /// The dim found.
         dim: usize,
@@ -120,6 +122,7 @@ pub enum ShapeError {
         n_heads: usize,
     },
     /// The query heads cannot be shared out to the key/value heads.
+    #[error("the model's {n_heads} heads are not divisible by its {n_kv_heads} kv heads")]
     KvHeads {
         /// The number of query heads found.
         n_heads: usize,
@@ -127,32 +130,12 @@ pub enum ShapeError {
         n_kv_heads: usize,
     },
     /// RoPE rotates pairs, so a head needs an even number of values.
+    #[error("the model's head size {head_size} is odd, RoPE needs pairs of values")]
     OddHead {
         /// The head size found.
         head_size: usize,
     },
 }
-
-impl fmt::Display for ShapeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::OutOfRange { name, value, limit } => {
-                write!(f, "the model's {name} is {value}, it must be between 1 and {limit}")
-            }
-            Self::Heads { dim, n_heads } => {
-                write!(f, "the model's dim {dim} is not divisible by its {n_heads} heads")
-            }
-            Self::KvHeads { n_heads, n_kv_heads } => {
-                write!(f, "the model's {n_heads} heads are not divisible by its {n_kv_heads} kv heads")
-            }
-            Self::OddHead { head_size } => {
-                write!(f, "the model's head size {head_size} is odd, RoPE needs pairs of values")
-            }
-        }
-    }
-}
-
-impl core::error::Error for ShapeError {}
 
 #[cfg(test)]
 mod tests {

@@ -70,8 +70,8 @@ impl Processors<'_> {
         let all = Shared(items.as_mut_ptr());
         self.workers.run(&|worker| {
             let all = &all; // all of it, not the bare pointer
-            let [first, end] = [worker, worker + 1].map(|worker| count * worker / workers);
-            let [start, stop] = [first, end].map(|part| (part * size).min(length));
+            let (first, end) = (count * worker / workers, count * (worker + 1) / workers);
+            let (start, stop) = ((first * size).min(length), (end * size).min(length));
             // SAFETY: start ≤ stop ≤ length; the workers' ranges do not overlap, and each worker is
             // called once. The slice is borrowed until `run` returns, which is after the last call.
             work(first, unsafe { core::slice::from_raw_parts_mut(all.0.add(start), stop - start) });

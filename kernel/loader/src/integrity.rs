@@ -2,7 +2,7 @@
 use core::fmt;
 use map::low_memory::{PROGRAM_CODE, PROGRAM_DATA};
 use map::program_header::{MAGIC, ProgramHeader};
-use model::crc32::Crc32;
+use model::crc32::CRC32;
 use pc::linear;
 
 /// A program is not the one that was built.
@@ -41,11 +41,11 @@ pub fn check_loader() -> Result<(), Damaged> {
 pub fn check(program: &'static str, file: &[u8]) -> Result<(), Damaged> {
     let damaged = Damaged { program, crc: None };
     let header = ProgramHeader::read(file).filter(|header| header.magic == MAGIC).ok_or(damaged)?;
-    let mut digest = Crc32::new();
+    let mut digest = CRC32.digest();
     for range in header.crc_ranges().ok_or(damaged)? {
         digest.update(file.get(range).ok_or(damaged)?);
     }
-    match digest.finish() {
+    match digest.finalize() {
         found if found == header.crc => Ok(()),
         found => Err(Damaged { crc: Some((header.crc, found)), ..damaged }),
     }

@@ -12,6 +12,7 @@ use kernel::handover::Handover;
 use kernel::input::Input;
 use kernel::story::{self, Pace};
 use kernel::workers::MachineWorkers;
+use model::attention::KvCache;
 use model::encoder::Encoder;
 use model::engine::{Engine, EngineError};
 use model::generate::{Generator, Options};
@@ -81,27 +82,31 @@ impl Bench<'_> {
         self.packed.model().expect("the loader checked it")
     }
 
+    fn cache(&self) -> Result<KvCache, EngineError> {
+        KvCache::new(&self.text.shape, self.context)
+    }
+
     fn micros_of(&self, work: impl FnOnce()) -> u64 {
         let start = self.clock.now();
         work();
         self.clock.micros_since(start)
     }
 
-    fn sampler(&self) -> Sampler<'_> {
+    fn sampler(&self) -> Result<Sampler<'_>, EngineError> {
         let Settings { temperature, topp, seed, .. } = *self.settings;
-        Sampler::new(self.text.tables, temperature, topp, seed)
+        Sampler::new(self.text.tables, self.text.shape.vocab_size, temperature, topp, seed)
     }
 
     /// A story as the kernel tells it.
     fn story(&self) -> Result<Measured, EngineError> {
-        let mut engine = Int8::on(self.processors, self.model(), self.context)?;
+        let mut engine = Int8::on(self.processors, self.model(), self.cache()?)?;
         let options = Options { steps: self.settings.steps as usize, ..Options::default() };
-        let mut generator = Generator::new(&mut engine, &self.text.tokenizer, self.sampler(), &[], options);
+        let mut generator = Generator::new(&mut engine, &self.text.tokenizer, self.sampler()?, &[], options)?;
         let mut input = Input::new(self.clock);
         let status = |pace: Pace| {
             console::with(|console| console.set_status(format_args!(" {}  {pace}", self.text.name)));
         };
-        let pace = story::tell(&mut generator, self.clock, &mut input, &status)?;
+        let pace = story::tell(&mut generator, self.clock, &mut input, &status);
         Ok(Measured { count: pace.tokens, micros: pace.micros })
     }
 
@@ -110,13 +115,13 @@ impl Bench<'_> {
         let encoder = Encoder::new(&self.text.tokenizer).or_refuse();
         let mut tokens = encoder.encode(&self.settings.prompt).or_refuse();
         tokens.truncate(self.context - 1);
-        let mut engine = Int8::on(self.processors, self.model(), self.context)?;
+        let mut engine = Int8::on(self.processors, self.model(), self.cache()?)?;
         let options = Options::default();
         let mut generator =
-            Generator::new(&mut engine, &self.text.tokenizer, self.sampler(), &tokens, options);
+            Generator::new(&mut engine, &self.text.tokenizer, self.sampler()?, &tokens, options)?;
         let (count, start) = (tokens.len() as u64 + 1, self.clock.now());
         for _ in 0..count {
-            generator.step()?;
+            generator.step();
         }
         Ok(Measured { count, micros: self.clock.micros_since(start) })
     }
@@ -137,11 +142,11 @@ impl Bench<'_> {
     fn phases(&self) -> Result<[Measured; Phase::ALL.len()], EngineError> {
         let steps = (self.settings.steps as usize).min(self.context);
         let laps = Laps::new(self.clock);
-        let mut engine = Box::new(Int8::timed(self.processors, self.model(), self.context, &laps)?);
-        let (mut sampler, mut token) = (self.sampler(), BOS);
+        let mut engine = Box::new(Int8::timed(self.processors, self.model(), self.cache()?, &laps)?);
+        let (mut sampler, mut token) = (self.sampler()?, BOS);
         laps.begin();
         for pos in 0..steps {
-            let next = sampler.sample(engine.forward(token, pos)?)?;
+            let next = sampler.sample(engine.forward(token, pos));
             laps.lap(Phase::Sampling);
             let piece = self.text.tokenizer.decode(token, next, false);
             console::with(|console| console.write_bytes(piece.bytes()));

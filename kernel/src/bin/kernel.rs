@@ -5,6 +5,7 @@
 use kernel::handover::Handover;
 use kernel::session::Session;
 use kernel::workers::MachineWorkers;
+use model::attention::KvCache;
 use model::int8::Int8;
 use model::workers::Processors;
 use pc::ending::OrRefuse;
@@ -19,13 +20,16 @@ extern "C" fn main(handover: u32) -> ! {
     // host program.
     let handover = unsafe { Handover::take(handover) };
     let Handover { packed, context, settings, cpu, simd, clock, processors, .. } = handover;
+    // The first thing on the heap: the loader has printed its place.
+    let cache = KvCache::new(&packed.header.shape, *context).or_refuse();
     let brought_up = bring_up(settings.cpus as usize, processors.as_ref(), cpu, clock);
     if settings.cpus > 1 {
         println!("cpus    {brought_up}");
     }
     let workers = MachineWorkers(&brought_up.workers);
     let processors = Processors { simd: *simd, workers: &workers };
-    let (text, model) = packed.text().ok().zip(packed.model()).expect("the loader checked it");
-    let engine = Int8::on(processors, model, *context).or_refuse();
+    let text = packed.text().ok().expect("the loader checked it");
+    let model = packed.model().expect("it is for this program");
+    let engine = Int8::on(processors, model, cache).or_refuse();
     Session::new(&text, engine, clock, settings).run()
 }
