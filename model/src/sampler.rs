@@ -173,7 +173,7 @@ fn part(sum: u64, fraction: u32, bits: u32) -> u64 {
 }
 
 /// The token in whose share of the weights `place` lies.
-fn pick<'c>(candidates: &mut dyn Iterator<Item = &'c Candidate>, place: u64) -> u32 {
+fn pick(candidates: &mut dyn Iterator<Item = &Candidate>, place: u64) -> u32 {
     let mut sum = 0;
     let mut last = 0;
     for candidate in candidates {
