@@ -24,7 +24,7 @@ use protocol::settings::Settings;
 /// "HAND", for a kernel that was started without a loader.
 const MAGIC: u32 = u32::from_le_bytes(*b"HAND");
 
-/// All that the kernel gets. It lies on the heap, above 1 MB, with everything that it owns or borrows; nothing
+/// All that the kernel gets. It lies on the heap, above 1 MiB, with everything that it owns or borrows; nothing
 /// in it may point into the loader's own statics, which are gone.
 pub struct Handover {
     magic: u32,
@@ -105,9 +105,10 @@ impl Handover {
         processors: Option<ProcessorList>,
     ) -> Box<Self> {
         let packed: &Packed = Box::leak(Box::new(packed));
-        let text = packed.text().ok().expect("the vocabulary was checked");
+        let text = packed.text().expect("the vocabulary was checked");
         let int8 = packed.model().map(Weights::Int8);
-        let weights = int8.or_else(|| packed.sectorllm().map(Weights::Sectorllm)).expect("one of the engines");
+        let weights =
+            int8.or_else(|| packed.sectorllm().map(Weights::Sectorllm)).expect("one of the engines");
         let (console, heap) = (console::absent(), Heap::empty());
         Box::new(Self {
             magic: MAGIC,

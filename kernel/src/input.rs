@@ -40,9 +40,7 @@ impl<'c> Input<'c> {
             }
             self.keys.clear();
             self.used = 0;
-            if keyboard::ask_for_key() {
-                self.put(bios_keys::decode(keyboard::read_key()));
-            }
+            self.put(keyboard::take_key().and_then(bios_keys::decode));
             self.read_serial();
             if self.keys.is_empty() {
                 sleep();
@@ -54,8 +52,10 @@ impl<'c> Input<'c> {
     pub fn is_stopped(&mut self) -> bool {
         let from = self.used;
         self.read_serial();
-        while keyboard::has_key() {
-            self.put(bios_keys::decode(keyboard::read_key()));
+        while keyboard::has_key()
+            && let Some(key) = keyboard::take_key()
+        {
+            self.put(bios_keys::decode(key));
         }
         // The keys before it stay: they are the next line.
         let stop = self.keys[from..].iter().position(|&key| key == Key::Stop);

@@ -176,7 +176,7 @@ impl<'m, E: Engine> Session<'m, E> {
         let context = self.engine.context();
         println!("model    {}: {}, context {context}", text.name, text.shape);
         println!("stories  {stories}: {total}");
-        println!("memory   {} KB free", heap::free() >> 10);
+        println!("memory   {} KiB free", heap::free() >> 10);
         self.show_settings();
     }
 }

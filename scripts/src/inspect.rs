@@ -19,12 +19,9 @@ use model::{
     packed::{MAGIC, Packed, PackedError, PackedHeader},
     shape::Shape,
 };
-use protocol::settings::{Settings, SettingsError};
+use protocol::settings::{SETTINGS_BYTES, Settings, SettingsError};
 
-use crate::{
-    image::SETTINGS_BYTES,
-    machine_code::PROGRAM_BYTES,
-};
+use crate::machine_code::PROGRAM_BYTES;
 
 /// What is in a file.
 #[derive(Debug)]

@@ -156,7 +156,9 @@ fn a_story_that_the_machine_would_refuse_is_refused_before_the_boot() {
     let small = |args: &[&str]| unreal.refused(&[&["image", "small.bin", "-o", "disk.img"], args].concat());
     let error = small(&["--engine", "sector"]);
     assert!(
-        error.starts_with("the 1356-byte mode runs models of the shape of stories260K only, this one is "),
+        error.starts_with(
+            "small.bin: the 1356-byte mode runs models of the shape of stories260K only, this one is "
+        ),
         "{error}"
     );
     let error = small(&["-i", "once upon a time there was a very long beginning of a story about a machine"]);

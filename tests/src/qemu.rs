@@ -51,6 +51,8 @@ pub enum Storage {
     Stalling(u32),
     /// The second drive of the second IDE channel; the first of the first holds zeros.
     LastIde,
+    /// The second drive of the second IDE channel, and no other.
+    OnlyLastIde,
 }
 
 /// QEMU's name of a [`Storage::Stalling`] drive.
@@ -170,6 +172,7 @@ impl Qemu {
                 storage.extend(["-drive", zeros].map(String::from));
                 storage
             }
+            Storage::OnlyLastIde => vec!["-drive".into(), format!("{file},if=ide,index=3")],
             Storage::Stalling(bytes) => vec![
                 "-drive".into(),
                 format!("{file},id={STALLING},throttling.bps-read=1,throttling.bps-read-max={bytes}"),

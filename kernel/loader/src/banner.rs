@@ -1,6 +1,6 @@
 //! What the loader says of the machine and the model: one fact a line, none wider than the screen for
 //! any published model.
-use crate::memory_plan::Mb;
+use crate::memory_plan::MiB;
 use core::fmt;
 use firmware::e820::{MemoryMap, UsableRegion};
 use map::low_memory::{PROGRAM_CODE, PROGRAM_DATA};
@@ -19,7 +19,7 @@ impl fmt::Display for MemoryLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let UsableRegion { start, end } = self.region;
         let (usable, reserved) = self.map.count();
-        let size = Mb(self.region.size().into());
+        let size = MiB(self.region.size().into());
         write!(f, "{size} at {start:#x}-{end:#x} (BIOS's map: {usable} usable, {reserved} reserved)")
     }
 }
@@ -68,9 +68,9 @@ impl fmt::Display for PlacesLine {
 mod tests {
     extern crate std;
     use super::*;
-    use crate::console::screen::COLUMNS;
-    use crate::e820::{Entry, USABLE};
+    use firmware::e820::{Entry, USABLE};
     use std::string::ToString;
+    use terminal::screen::COLUMNS;
 
     /// Columns of the name in front of each line.
     const NAME: usize = 8;
@@ -105,7 +105,7 @@ mod tests {
         map.push(&Entry { base: 1 << 20, length: 0xBFEE_0000, kind: USABLE, ..Entry::EMPTY });
         map.push(&Entry { base: 0xBFFE_0000, length: 0x2_0000, kind: 2, ..Entry::EMPTY });
         let line = MemoryLine { map: &map, region }.to_string();
-        assert_eq!(line, "3070.9 MB at 0x100000-0xbffe0000 (BIOS's map: 1 usable, 1 reserved)");
+        assert_eq!(line, "3070.9 MiB at 0x100000-0xbffe0000 (BIOS's map: 1 usable, 1 reserved)");
         assert!(NAME + line.len() <= COLUMNS);
     }
 }

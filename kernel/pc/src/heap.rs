@@ -1,4 +1,4 @@
-//! The heap above 1 MB.
+//! The heap above 1 MiB.
 use crate::linear;
 use alloc::vec::Vec;
 use firmware::e820::UsableRegion;

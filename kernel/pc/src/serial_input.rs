@@ -7,20 +7,15 @@ use crate::{faults, pic, port};
 use core::arch::global_asm;
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU8, Ordering};
+use uart_16550::spec::registers::{IER, LSR, MCR, offsets};
 
-/// Registers of the UART: received data, interrupt enable, modem control, line status.
-const DATA: u16 = COM1;
-const INTERRUPT_ENABLE: u16 = COM1 + 1;
-const MODEM_CONTROL: u16 = COM1 + 4;
-const LINE_STATUS: u16 = COM1 + 5;
-/// Interrupt enable: received data.
-const RECEIVED_DATA: u8 = 1 << 0;
-/// Line status: there is a byte.
-const DATA_READY: u8 = 1 << 0;
-/// Modem control: terminal ready, OUT2 (which lets the interrupt through), and ready for bytes.
-const READY: u8 = 1 << 0 | 1 << 3 | REQUEST_TO_SEND;
-/// Modem control: ready for bytes.
-const REQUEST_TO_SEND: u8 = 1 << 1;
+/// Modem control: terminal ready, OUT2 (which lets the interrupt through), and ready for bytes (RTS).
+const READY: MCR = MCR::DTR.union(MCR::OUT_2_INT_ENABLE).union(MCR::RTS);
+
+/// The port of a register of the UART.
+const fn register(offset: usize) -> u16 {
+    COM1 + offset as u16
+}
 
 /// 256 bytes, so that the indices wrap by themselves. One byte stays free: equal indices mean empty.
 #[repr(C)]
@@ -87,12 +82,12 @@ global_asm!(
     "popw %bx",
     "popw %ax",
     "iretw",
-    line_status = const LINE_STATUS,
-    data_ready = const DATA_READY,
-    data = const DATA,
-    interrupt_enable = const INTERRUPT_ENABLE,
-    modem_control = const MODEM_CONTROL,
-    not_ready = const READY & !REQUEST_TO_SEND,
+    line_status = const register(offsets::LSR),
+    data_ready = const LSR::DATA_READY.bits(),
+    data = const register(offsets::DATA),
+    interrupt_enable = const register(offsets::IER),
+    modem_control = const register(offsets::MCR),
+    not_ready = const READY.difference(MCR::RTS).bits(),
     end_of_interrupt = const pic::END_OF_INTERRUPT,
     pic = const pic::COMMAND,
     ring = sym RING,
@@ -116,10 +111,10 @@ pub fn listen() {
 /// Lets bytes come.
 fn open() {
     RING.closed.store(0, Ordering::Relaxed);
-    // SAFETY: sets what `console::serial` set, and the received data interrupt.
+    // SAFETY: COM1 is ours. Only interrupts and the handshake change, which `serial` does not use.
     unsafe {
-        port::write_u8(MODEM_CONTROL, READY);
-        port::write_u8(INTERRUPT_ENABLE, RECEIVED_DATA);
+        port::write_u8(register(offsets::MCR), READY.bits());
+        port::write_u8(register(offsets::IER), IER::DATA_READY.bits());
     }
 }
 

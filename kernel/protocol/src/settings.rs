@@ -7,12 +7,13 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
+use map::disk::{SECTOR, SETTINGS_SECTORS};
 use model::crc32::crc32;
 use model::fixed::ONE;
 use model::sampler::MAX_TEMPERATURE;
 
-/// Bytes of the settings sectors: seven sectors of 512 bytes.
-pub const SETTINGS_BYTES: usize = 7 * 512;
+/// Bytes of the settings sectors.
+pub const SETTINGS_BYTES: usize = (SETTINGS_SECTORS * SECTOR) as usize;
 /// What the settings begin with.
 const MAGIC: &str = "unreallm-settings crc=";
 /// The most processors that are used.
@@ -376,6 +377,7 @@ fn unescape(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
 
     #[test]
     fn settings_come_back_as_they_were() {
@@ -385,7 +387,6 @@ mod tests {
             temperature: 45875, // 0.7
             topp: 1,
             seed: u64::MAX,
-            engine: EngineKind::Sectorllm,
             cpus: 16,
             exit: true,
             interactive: true,
@@ -417,7 +418,6 @@ mod tests {
             "the setting temperature is '-1', it must be between 0 and 100"
         );
         assert!(refused("topp", "1.01").contains("between 0 and 1"));
-        assert!(refused("engine", "fp64").contains("int8 or sector"));
         assert!(refused("cpus", "17").contains("'17'"));
         assert!(refused("cpus", "0").contains("'0'"));
         assert!(refused("colour", "red").contains("unknown key 'colour'"));

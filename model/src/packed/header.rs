@@ -19,7 +19,7 @@ pub const HEADER_PREFIX: usize = size_of::<Prefix>();
 pub const NAME_BYTES: usize = 64;
 /// Where the part begins that the header's CRC is over.
 const CRC_FROM: usize = 20;
-/// No header is larger: 4,096 layers of 6 tensors take 786 KB.
+/// No header is larger: 4,096 layers of 6 tensors take 786,432 bytes.
 const MAX_HEADER: usize = 1 << 20;
 /// Flag: the classifier is also the embedding.
 pub(crate) const FLAG_SHARED: u32 = 1 << 0;

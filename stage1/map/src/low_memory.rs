@@ -45,7 +45,7 @@ pub const STAGE1_STACK: Region = Region::new(0x800, 0x800);
 pub const PROGRAM_DATA: Region = Region::new(0x1000, 0xF000);
 /// That program's code: one 64 KB real-mode code segment.
 pub const PROGRAM_CODE: Region = Region::new(0x1_0000, 0x1_0000);
-/// Where the BIOS puts sectors before they are copied above 1 MB.
+/// Where the BIOS puts sectors before they are copied above 1 MiB.
 pub const BOUNCE: Region = Region::new(0x2_0000, 0x1_0000);
 /// The lowest address at which a BIOS may keep its extended data area (640 KB less 128 KB).
 pub const EBDA_LOWEST: u32 = 0x8_0000;

@@ -32,6 +32,10 @@ bad_times: .byte 0
 bad_status: .byte 0
 map_count: .byte 0
 bad_lba: .long 0
+no_bus_master_ports: .byte 0
+square_wave: .byte 0
+swallows_new_keys: .byte 0
+no_enhanced_keys: .byte 0
 map: .space {map_bytes}
 old08: .long 0
 old09: .long 0
@@ -72,7 +76,25 @@ install:
     hook 13
     hook 15
     hook 16
-    sti
+    cmpb $0, %cs:(no_bus_master_ports - nasty_bios)
+    je 1f
+    movl $0x80000920, %eax // bus 0, device 1, function 1, register 20h
+    movw $0xCF8, %dx
+    outl %eax, %dx
+    xorl %eax, %eax
+    movw $0xCFC, %dx
+    outl %eax, %dx
+1: cmpb $0, %cs:(square_wave - nasty_bios)
+    je 1f
+    movb $0x36, %al // counter 0, both bytes, mode 3
+    outb %al, $0x43
+    movb $0, %al
+    outb %al, $0x40
+    outb %al, $0x40
+1: cmpb $0, %cs:(no_enhanced_keys - nasty_bios)
+    je 1f
+    andb $0xEF, 0x496 // no 101-key keyboard
+1: sti
     xorw %ax, %ax
     movw %ax, %es
     movw $0x7C00, %bx
@@ -100,10 +122,47 @@ new10:
     pushfw
     lcallw *%cs:(old10 - nasty_bios)
     finish
+// INT 16h.
 new16:
     callw count_from_now
+    cmpb $0x10, %ah
+    jb 1f
+    cmpb $0, %cs:(no_enhanced_keys - nasty_bios)
+    je pass16
+    cmpb $0xFF, %ah // nothing is done, and ZF says that a key waits
+    finish
+1: cmpb $1, %ah
+    ja pass16
+    cmpb $0, %cs:(swallows_new_keys - nasty_bios)
+    je pass16
+    pushw %bx
+    movb %ah, %bh
+look16:
+    movb $1, %ah
     pushfw
     lcallw *%cs:(old16 - nasty_bios)
+    jz nothing16
+    cmpb $0x84, %ah
+    ja swallow16
+    movb %bh, %ah
+    popw %bx
+pass16:
+    pushfw
+    lcallw *%cs:(old16 - nasty_bios)
+    finish
+swallow16:
+    movb $0, %ah
+    pushfw
+    lcallw *%cs:(old16 - nasty_bios)
+    jmp look16
+nothing16:
+    testb %bh, %bh
+    jnz 1f
+    sti
+    hlt
+    jmp look16
+1: popw %bx
+    cmpb %al, %al // ZF
     finish
 
 // INT 13h.

@@ -30,6 +30,15 @@ pub struct Faults {
     pub close_a20: bool,
     /// Extended reads of one sector fail.
     pub bad_sector: Option<BadSector>,
+    /// The IDE controller's bus master has no ports: base address register 4 is 0. For QEMU's pc.
+    pub no_bus_master_ports: bool,
+    /// The timer's counter 0 makes a square wave (mode 3), as some BIOSes have it: it counts down by two.
+    pub square_wave: bool,
+    /// INT 16h, AH=00h and 01h throw away keys that came with the 101-key keyboard, F11 and F12, and
+    /// AH=00h waits for another.
+    pub swallows_new_keys: bool,
+    /// INT 16h has no AH=10h and above, and says so at 0040:0096.
+    pub no_enhanced_keys: bool,
     /// What INT 15h, AX=E820h reports instead of the machine's own map. Empty: the machine's own.
     pub memory_map: Vec<Range>,
 }
@@ -73,7 +82,7 @@ const FLOPPY: usize = 1_474_560;
 /// Bytes of a sector.
 const SECTOR: usize = 512;
 /// Sectors of the handlers behind the boot sector; `sectors` in the assembly.
-const HANDLER_SECTORS: usize = 4;
+const HANDLER_SECTORS: usize = 5;
 /// Where the settings lie in the handlers: at their start, behind a jump over them.
 const SETTINGS: usize = 4;
 /// How many entries a memory map may have; `MAP_ENTRIES` in the assembly.
@@ -120,6 +129,10 @@ impl Faults {
         bytes.push(bad.status);
         bytes.push(self.memory_map.len() as u8);
         bytes.extend(bad.lba.to_le_bytes());
+        bytes.push(self.no_bus_master_ports.into());
+        bytes.push(self.square_wave.into());
+        bytes.push(self.swallows_new_keys.into());
+        bytes.push(self.no_enhanced_keys.into());
         for range in &self.memory_map {
             bytes.extend(range.base.to_le_bytes());
             bytes.extend(range.length.to_le_bytes());
@@ -197,6 +210,8 @@ mod tests {
     fn settings_stand_where_the_handlers_read_them() {
         let faults = Faults {
             no_extensions: true,
+            no_bus_master_ports: true,
+            no_enhanced_keys: true,
             bad_sector: Some(BadSector { lba: 0x1234, times: None, status: 0x10 }),
             memory_map: vec![Range { base: 0x10_0000, length: 0x20_0000, kind: 1 }],
             ..Faults::default()
@@ -205,6 +220,7 @@ mod tests {
         assert_eq!(floppy.len(), FLOPPY);
         let settings = &floppy[SECTOR + SETTINGS..];
         assert_eq!(settings[..12], [1, 0, 0, 0, 0, 0xFF, 0x10, 1, 0x34, 0x12, 0, 0]);
-        assert_eq!(settings[12..32], [0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0, 1, 0, 0, 0]);
+        assert_eq!(settings[12..16], [1, 0, 0, 1]);
+        assert_eq!(settings[16..36], [0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0, 1, 0, 0, 0]);
     }
 }

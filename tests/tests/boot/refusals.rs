@@ -47,7 +47,7 @@ pub fn cases() -> Vec<Trial> {
         ),
         ("model_unreadable", |_| {}, bad_sector(IN_MODEL), &["disk", "sector"], true),
         ("no_memory_above_1_mb", |_| {}, Qemu { memory: Some(1), ..Qemu::default() }, &["memory"], false),
-        ("memory_too_small", |_| {}, small_memory(), &["model", "MB", "-m "], true),
+        ("memory_too_small", |_| {}, small_memory(), &["model", "MiB", "-m "], true),
         ("settings_flipped", |g| flip(g, Region::Settings), Qemu::default(), &["settings"], false),
         (
             "loader_flipped",
@@ -128,7 +128,7 @@ fn cut(golden: &mut Golden, lba: u32) {
     golden.image.truncate((lba * SECTOR) as usize);
 }
 
-/// A BIOS that offers 512 KiB above 1 MB: enough for the settings, not for the model.
+/// A BIOS that offers 512 KiB above 1 MiB: enough for the settings, not for the model.
 fn small_memory() -> Qemu {
     let usable = |base, length| Range { base, length, kind: 1 };
     let memory_map = vec![usable(0, 0x9_F000), usable(1 << 20, 512 << 10)];

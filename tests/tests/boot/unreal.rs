@@ -14,11 +14,7 @@ use machine::{
 use map::low_memory::{PROGRAM_CODE, PROGRAM_CS};
 use protocol::settings::Settings;
 use serde_json::json;
-use unreallm::{
-    embedded,
-    image::Medium,
-    machine_code::MachineCode,
-};
+use unreallm::{embedded, image::Medium, machine_code::MachineCode};
 
 use crate::{
     case::{Trouble, case, ensure},
