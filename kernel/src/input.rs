@@ -78,7 +78,7 @@ impl<'c> Input<'c> {
         let mut start = None;
         while self.keys.len() < MOST_KEYS {
             if let Some(byte) = serial_input::read() {
-                self.serial_keys.decode(byte, |key| self.keys.push(key));
+                self.serial_keys.decode(byte, &mut |key| self.keys.push(key));
                 start = None;
             } else if !self.serial_keys.is_undecided() {
                 return;

@@ -43,7 +43,7 @@ impl Console {
         }
         for &byte in bytes {
             let Self { screen, vga, decoder, .. } = self;
-            decoder.decode(byte, |character| screen.write(vga, from_char(character)));
+            decoder.decode(byte, &mut |character| screen.write(vga, from_char(character)));
         }
         self.screen.show_cursor(&mut self.vga);
     }

@@ -59,6 +59,6 @@ fuzz_target!(|data: &[u8]| {
 fn decode(bytes: &[u8]) -> Vec<char> {
     let mut decoder = Decoder::new();
     let mut characters = Vec::new();
-    bytes.iter().for_each(|&byte| decoder.decode(byte, |character| characters.push(character)));
+    bytes.iter().for_each(|&byte| decoder.decode(byte, &mut |character| characters.push(character)));
     characters
 }
