@@ -6,6 +6,7 @@ use firmware::e820::{MemoryMap, UsableRegion};
 use map::low_memory::{PROGRAM_CODE, PROGRAM_DATA};
 use map::program_header::ProgramHeader;
 use model::shape::Shape;
+use protocol::decimal::Places;
 
 /// The memory that the model gets, and what the BIOS's map says beside it.
 pub struct MemoryLine<'m> {
@@ -41,7 +42,7 @@ pub struct Millions(pub u64);
 impl fmt::Display for Millions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hundredths = (self.0 + 5_000) / 10_000;
-        write!(f, "{}.{:02} million", hundredths / 100, hundredths % 100)
+        write!(f, "{} million", Places { number: hundredths as u32, places: 2 })
     }
 }
 

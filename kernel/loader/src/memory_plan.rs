@@ -1,6 +1,7 @@
 //! What goes where before anything is loaded: weights, key/value cache and activations against the
 //! memory that there is. Where only the cache does not fit, the context gets shorter.
 use core::fmt;
+use protocol::decimal::Places;
 use model::memory::Memory;
 use model::packed::PackedHeader;
 
@@ -67,7 +68,7 @@ pub(crate) struct MiB(pub u64);
 impl fmt::Display for MiB {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tenths = (self.0 * 10).div_ceil(1 << 20);
-        write!(f, "{}.{} MiB", tenths / 10, tenths % 10)
+        write!(f, "{} MiB", Places { number: tenths as u32, places: 1 })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Q16.16 numbers as decimal text, which reads back as the same number.
+//! Fractions as decimal text: Q16.16 numbers, which read back as the same number, and tenths and hundredths.
 use crate::text::{parse_u32, split_at_byte};
 use core::fmt;
 use model::fixed::ONE;
@@ -56,6 +56,22 @@ impl fmt::Display for Decimal {
     }
 }
 
+/// A number of tenths, hundredths and so on, with as many decimal places.
+pub struct Places {
+    /// The number: 195 for 1.95.
+    pub number: u32,
+    /// The places: 2 for 1.95.
+    pub places: usize,
+}
+
+impl fmt::Display for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { number, places } = *self;
+        let one = 10_u32.pow(places as u32);
+        write!(f, "{}.{:0places$}", number / one, number % one)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,5 +86,11 @@ mod tests {
         for text in ["", ".", "1e3", "+1", "NaN", "40000", "1.2.3", "-0"] {
             assert_eq!(parse_decimal(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn places_keep_their_zeros() {
+        let text = |number, places| alloc::format!("{}", Places { number, places });
+        assert_eq!([text(195, 2), text(5, 2), text(5_120, 1)], ["1.95", "0.05", "512.0"]);
     }
 }
