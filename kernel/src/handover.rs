@@ -21,13 +21,9 @@ use pc::{ending, faults, heap, interrupts, linear, stack};
 use protocol::benchmark::Measured;
 use protocol::settings::Settings;
 
-/// "HAND", for a kernel that was started without a loader.
-const MAGIC: u32 = u32::from_le_bytes(*b"HAND");
-
 /// All that the kernel gets. It lies on the heap, above 1 MiB, with everything that it owns or borrows; nothing
 /// in it may point into the loader's own statics, which are gone.
 pub struct Handover {
-    magic: u32,
     /// The model's name, shape and vocabulary.
     pub text: Text<'static>,
     /// Its weights.
@@ -111,7 +107,6 @@ impl Handover {
             int8.or_else(|| packed.sectorllm().map(Weights::Sectorllm)).expect("one of the engines");
         let (console, heap) = (console::absent(), Heap::empty());
         Box::new(Self {
-            magic: MAGIC,
             text,
             weights,
             context,
@@ -130,7 +125,7 @@ impl Handover {
     pub fn start_kernel(mut self: Box<Self>, kernel: Vec<u8>) -> ! {
         assert_eq!(kernel.len(), (PROGRAM_CODE.end - PROGRAM_DATA.start) as usize);
         console::exchange(&mut self.console);
-        self.heap = heap::take(); // nothing is allocated or freed from here on
+        heap::exchange(&mut self.heap); // nothing is allocated or freed from here on
         let (handover, kernel) = (Box::leak(self), kernel.leak());
         let pad: *mut u8 = linear::pointer(STAGE1.start);
         // SAFETY: the boot sector has done its work, so its place is free for the few bytes of the
@@ -166,8 +161,7 @@ impl Handover {
         stack::arm();
         // SAFETY: the caller's promise: a box of the heap that is put back below, and which nobody else has.
         let mut handover: Box<Self> = unsafe { Box::from_raw(linear::pointer(address)) };
-        assert!(handover.magic == MAGIC, "the kernel was started by something else than its loader");
-        heap::put(core::mem::replace(&mut handover.heap, Heap::empty()));
+        heap::exchange(&mut handover.heap);
         console::exchange(&mut handover.console);
         ending::set_power_off(handover.settings.exit);
         handover

@@ -115,12 +115,17 @@ pub struct Sectorllm<'m> {
     cache: Vec<[Quantized; 2]>,
     /// Scores, then weights (context,).
     att: Vec<i32>,
-    /// The first position's keys, not rotated.
-    first_keys: [[i32; KV_DIM]; LAYERS],
+    /// The first position's keys, not rotated (n_layers, kv_dim).
+    first_keys: Vec<[i32; KV_DIM]>,
+    /// The residual stream (dim,).
     x: [i32; DIM],
+    /// Within a branch of the residual (dim,).
     xb: [i32; DIM],
-    qkv: [i32; QKV],
-    hb: [i32; 2 * HIDDEN],
+    /// \[q | k | v\] of this position (dim + 2 kv_dim,).
+    qkv: Vec<i32>,
+    /// \[gate | up\] of the feed-forward layer (2 hidden_dim,).
+    hb: Vec<i32>,
+    /// Logits (vocab_size,).
     logits: Vec<i32>,
 }
 
@@ -128,7 +133,8 @@ impl<'m> Sectorllm<'m> {
     /// Bytes of key/value cache and of what the engine works in.
     pub fn memory(context: usize) -> (u64, u64) {
         let cache = LAYERS * context * size_of::<[Quantized; 2]>();
-        (cache as u64, (size_of::<Self>() + 4 * (context + VOCAB)) as u64)
+        let words = context + LAYERS * KV_DIM + QKV + 2 * HIDDEN + VOCAB;
+        (cache as u64, (size_of::<Self>() + 4 * words) as u64)
     }
 
     /// An engine with an empty cache for `context` positions (1 to 512).
@@ -140,11 +146,11 @@ impl<'m> Sectorllm<'m> {
             context,
             cache: allocator.zeroed(LAYERS * context),
             att: allocator.zeroed(context),
-            first_keys: [[0; KV_DIM]; LAYERS],
+            first_keys: allocator.zeroed(LAYERS),
             x: [0; DIM],
             xb: [0; DIM],
-            qkv: [0; QKV],
-            hb: [0; 2 * HIDDEN],
+            qkv: allocator.zeroed(QKV),
+            hb: allocator.zeroed(2 * HIDDEN),
             logits: allocator.zeroed(VOCAB),
         };
         allocator.check()?;

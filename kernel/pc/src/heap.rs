@@ -30,12 +30,8 @@ pub fn next_place(bytes: usize) -> u32 {
     }
 }
 
-/// Takes the heap out, with all that is allocated on it, for the next program to go on with.
-pub fn take() -> Heap {
-    core::mem::replace(&mut HEAP.lock(), Heap::empty())
-}
-
-/// Goes on with what an earlier program took out.
-pub fn put(heap: Heap) {
-    *HEAP.lock() = heap;
+/// Exchanges the heap, with all that is allocated on it: out of this program, or into it, to go on with what an
+/// earlier one left.
+pub fn exchange(other: &mut Heap) {
+    core::mem::swap(other, &mut HEAP.lock());
 }
