@@ -106,19 +106,7 @@ impl Handover {
         let weights =
             int8.or_else(|| packed.sectorllm().map(Weights::Sectorllm)).expect("one of the engines");
         let (console, heap) = (console::absent(), Heap::empty());
-        Box::new(Self {
-            text,
-            weights,
-            context,
-            settings,
-            cpu,
-            simd,
-            clock,
-            load,
-            processors,
-            console,
-            heap,
-        })
+        Box::new(Self { text, weights, context, settings, cpu, simd, clock, load, processors, console, heap })
     }
 
     /// Puts the kernel's file over the program that runs, and starts it.
@@ -158,7 +146,7 @@ impl Handover {
     pub unsafe fn take(address: u32) -> Box<Self> {
         faults::install();
         interrupts::enable();
-        stack::arm();
+        stack::paint();
         // SAFETY: the caller's promise: a box of the heap that is put back below, and which nobody else has.
         let mut handover: Box<Self> = unsafe { Box::from_raw(linear::pointer(address)) };
         heap::exchange(&mut handover.heap);

@@ -246,11 +246,24 @@ impl QemuMachine {
     /// # Errors
     /// [`Error::Answer`] or [`Error::Io`] if QEMU does not do it.
     pub fn overwrite(&mut self, address: u32, bytes: &[u8]) -> Result<(), Error> {
-        let socket = self.folder.path().join("gdb");
-        self.qmp()?.monitor(&format!("gdbserver unix:{},server=on,wait=off", socket.display()))?;
-        let mut gdb = Gdb::connect(&socket)?;
+        let mut gdb = self.gdb()?;
         gdb.write(address, bytes)?;
         gdb.detach()
+    }
+
+    /// Lets the machine run until it is about to execute the instruction at the linear address `place`. There it
+    /// stands still.
+    ///
+    /// # Errors
+    /// [`Error::Answer`] or [`Error::Io`] if it does not come there.
+    pub fn run_to(&mut self, place: u32) -> Result<(), Error> {
+        self.gdb()?.run_to(place)
+    }
+
+    fn gdb(&mut self) -> Result<Gdb, Error> {
+        let socket = self.folder.path().join("gdb");
+        self.qmp()?.monitor(&format!("gdbserver unix:{},server=on,wait=off", socket.display()))?;
+        Gdb::connect(&socket)
     }
 
     /// A copy of `size` bytes of physical memory from `address` on. The machine runs on.

@@ -37,7 +37,7 @@ extern "C" fn main(drive: u32) -> ! {
     faults::install();
     let intact = integrity::check_loader(); // before anything changes the loader's data or bss
     interrupts::enable(); // without a TSC the BIOS's ticks are the time
-    stack::arm();
+    stack::paint();
     console::init();
     let own = intact.or_refuse();
 

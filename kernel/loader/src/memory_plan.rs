@@ -1,9 +1,9 @@
 //! What goes where before anything is loaded: weights, key/value cache and activations against the
 //! memory that there is. Where only the cache does not fit, the context gets shorter.
 use core::fmt;
-use protocol::decimal::Places;
 use model::memory::Memory;
 use model::packed::PackedHeader;
+use protocol::decimal::Places;
 
 /// What the heap itself and the small things on it take: bookkeeping, the header, lines, keys.
 const RESERVE: u64 = 256 << 10;
