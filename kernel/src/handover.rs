@@ -6,7 +6,6 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::arch::{asm, global_asm};
-use core::fmt;
 use firmware::acpi::ProcessorList;
 use linked_list_allocator::Heap;
 use map::low_memory::{PROGRAM_CODE, PROGRAM_CS, PROGRAM_DATA, STAGE1};
@@ -55,17 +54,16 @@ pub enum Weights {
 }
 
 /// The program that was started is not that of the model's engine.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the model is packed for the engine {model} and the kernel has {program}; write the image again")]
 pub struct OtherEngine {
-    model: EngineKind,
-    program: EngineKind,
+    model: &'static str,
+    program: &'static str,
 }
 
-impl fmt::Display for OtherEngine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (model, program) = (self.model.name(), self.program.name());
-        write!(f, "the model is packed for the engine {model} and the kernel has {program}; ")?;
-        f.write_str("write the image again")
+impl OtherEngine {
+    const fn new(model: EngineKind, program: EngineKind) -> Self {
+        Self { model: model.name(), program: program.name() }
     }
 }
 
@@ -74,9 +72,7 @@ impl Weights {
     pub fn int8(self) -> Result<Model<'static>, OtherEngine> {
         match self {
             Self::Int8(model) => Ok(model),
-            Self::Sectorllm(_) => {
-                Err(OtherEngine { model: EngineKind::Sectorllm, program: EngineKind::Int8 })
-            }
+            Self::Sectorllm(_) => Err(OtherEngine::new(EngineKind::Sectorllm, EngineKind::Int8)),
         }
     }
 
@@ -84,7 +80,7 @@ impl Weights {
     pub fn sectorllm(self) -> Result<SectorllmWeights<'static>, OtherEngine> {
         match self {
             Self::Sectorllm(weights) => Ok(weights),
-            Self::Int8(_) => Err(OtherEngine { model: EngineKind::Int8, program: EngineKind::Sectorllm }),
+            Self::Int8(_) => Err(OtherEngine::new(EngineKind::Int8, EngineKind::Sectorllm)),
         }
     }
 }
