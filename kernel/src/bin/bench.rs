@@ -47,7 +47,7 @@ extern "C" fn main(handover: u32) -> ! {
     println!("cpus    {brought_up}");
     let workers = MachineWorkers(&brought_up.workers);
     let processors = Processors { simd: *simd, workers: &workers };
-    let text = packed.text().ok().expect("the loader checked it");
+    let text = packed.text().expect("the loader checked it");
     let bench = Bench { packed, text: &text, context: *context, processors, clock, settings };
     let report = bench.run(*load).or_refuse();
     console::with(|console| {

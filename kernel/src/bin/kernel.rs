@@ -28,7 +28,7 @@ extern "C" fn main(handover: u32) -> ! {
     }
     let workers = MachineWorkers(&brought_up.workers);
     let processors = Processors { simd: *simd, workers: &workers };
-    let text = packed.text().ok().expect("the loader checked it");
+    let text = packed.text().expect("the loader checked it");
     let model = packed.model().expect("it is for this program");
     let engine = Int8::on(processors, model, cache).or_refuse();
     Session::new(&text, engine, clock, settings).run()

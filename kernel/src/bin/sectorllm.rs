@@ -16,6 +16,6 @@ extern "C" fn main(handover: u32) -> ! {
     // Its cache is the first thing on the heap: the loader has printed its place.
     let weights = packed.sectorllm().expect("it is for this program");
     let engine = Sectorllm::new(weights, *context).or_refuse();
-    let text = packed.text().ok().expect("the loader checked it");
+    let text = packed.text().expect("the loader checked it");
     Session::new(&text, engine, clock, settings).run()
 }
