@@ -11,8 +11,8 @@ const PERMITS: &[Permit] = &[
     Permit { function: "::sse2", features: &[SSE, SSE2, CMOV] },
     Permit { function: "::sse41::", features: &[SSE, SSE2, SSE3, SSE4_1, CMOV] },
     // `Cpu::detect` and the clock's calibration are parts of it.
-    Permit { function: "program_main", features: &[CPUID, TSC] },
-    Permit { function: "<kernel::clock::Clock>::", features: &[TSC] },
+    Permit { function: "loader::main", features: &[CPUID, TSC] },
+    Permit { function: "<pc::clock::Clock>::", features: &[TSC] },
 ];
 
 /// The ELF files lie where the host program's build script has left them.
