@@ -11,7 +11,7 @@ use crate::sectorllm::Sectorllm;
 pub struct Memory {
     /// Weights, tables and tokenizer.
     pub weights: u64,
-    /// The key/value cache.
+    /// The key/value cache: one vector, of [`Operand`](crate::simd::Operand)s or as they are aligned.
     pub kv_cache: u64,
     /// Everything that the engine works in.
     pub activations: u64,

@@ -298,8 +298,9 @@ fn rope(x: &mut [i32], cos_sin: &[CosSin]) {
     }
 }
 
-/// A key or value.
+/// A key or value. Aligned as the int8 engine's cache, so that the loader knows where either will lie.
 #[derive(Clone, Copy, bytemuck::Zeroable)]
+#[repr(C, align(16))]
 struct Quantized {
     scale: i32,
     values: [i8; KV_DIM],

@@ -20,6 +20,7 @@ use loading::Loading;
 use map::disk::{KERNEL_LBA, MODEL_LBA, PROGRAM_SECTORS, SECTOR, SETTINGS_LBA};
 use map::program_header::ProgramHeader;
 use model::packed::{Packed, PackedHeader};
+use model::simd::Operand;
 use model::source::Source;
 use pc::clock::Clock;
 use pc::cpu::{self, Cpu};
@@ -62,8 +63,8 @@ extern "C" fn main(drive: u32) -> ! {
     let processors = if settings.cpus > 1 { acpi::processors() } else { None };
     let place = packed.address() as u32;
     let handover = Handover::new(packed, plan.context, settings, (cpu, simd), (clock, load), processors);
-    // The cache is the first thing that the kernel allocates.
-    let cache = heap::next_place(plan.memory.kv_cache as usize);
+    // The cache is one vector, and the first thing that the kernel allocates.
+    let cache = heap::next_place::<Operand>(plan.memory.kv_cache as usize / size_of::<Operand>());
     println!("places  {}", PlacesLine { kernel: header, model: place, cache });
     faults::uninstall();
     handover.start_kernel(kernel)

@@ -21,10 +21,10 @@ pub fn free() -> usize {
     HEAP.lock().free()
 }
 
-/// Where the next allocation of so many bytes will be; 0 where there is no room for it.
-pub fn next_place(bytes: usize) -> u32 {
-    let mut probe: Vec<u8> = Vec::new();
-    match probe.try_reserve_exact(bytes) {
+/// Where the next vector of so many items will be; 0 where there is no room for it.
+pub fn next_place<T>(length: usize) -> u32 {
+    let mut probe: Vec<T> = Vec::new();
+    match probe.try_reserve_exact(length) {
         Ok(()) => probe.as_ptr().addr() as u32,
         Err(_) => 0,
     }
