@@ -168,6 +168,7 @@ pub fn shift(x: u32, shift: i32) -> u32 {
 /// The largest magnitude in `values`, 0 if there are none. `i32::MIN` counts as 2^31 - 1.
 #[optimize(speed)]
 #[inline(never)] // into a caller that is optimized for size
+#[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot"))] // kernel/pc/program.ld
 pub fn absmax(values: &[i32]) -> i32 {
     // Without jumps: a 486 has no conditional moves, and in an emulator jumps are dear.
     values.iter().fold(0, |max, &x| {

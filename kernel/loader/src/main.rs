@@ -74,7 +74,7 @@ extern "C" fn main(drive: u32) -> ! {
 fn claim_memory(map: &MemoryMap) -> UsableRegion {
     let region = map.usable_region().or_refuse();
     flat_limits::check(region).or_refuse();
-    // SAFETY: the BIOS says that nothing else uses the region.
+    // SAFETY: the BIOS says that nothing else uses the region, and `main` claims memory once.
     unsafe { heap::init(region) };
     region
 }

@@ -1,15 +1,14 @@
 //! Time: the CPU's time-stamp counter, calibrated against the timer; without one, the timer itself and the
 //! BIOS's ticks.
+use crate::bios_data::{self, TICKS};
 use crate::cpu::{Cpu, Features};
-use crate::linear;
 use crate::pit::{self, COUNTS_PER_TICK};
 use core::arch::x86::_rdtsc;
 use core::fmt;
+use spinning_top::Spinlock;
 
 /// How long calibration takes: 10 ms, in counts of the timer.
 const CALIBRATION_COUNTS: u16 = (pit::HZ / 100) as u16;
-/// The BIOS's count of ticks, reset at midnight. Source: Ralf Brown's memory list, 0040:006C.
-const BIOS_TICKS: u32 = 0x46C;
 /// Ticks in a day, to the BIOS.
 const TICKS_PER_DAY: u64 = 0x18_00B0;
 
@@ -56,6 +55,14 @@ impl Clock {
         }
     }
 
+    /// How fast the time-stamp counter counts, in Hz; 0 where it is not the clock.
+    pub fn tsc_hz(&self) -> u64 {
+        match self {
+            Self::Tsc(hz) => *hz,
+            Self::Pit => 0,
+        }
+    }
+
     /// Microseconds since `earlier`.
     pub fn micros_since(&self, earlier: Moment) -> u64 {
         self.between(earlier, self.now(), 1_000_000)
@@ -79,36 +86,31 @@ impl Clock {
     }
 }
 
-fn tsc() -> u64 {
-    // SAFETY: only called where CPUID reports a TSC; real mode may always read it.
+/// The time-stamp counter. There must be one.
+pub fn tsc() -> u64 {
+    // SAFETY: reading it changes nothing; without one this is an invalid opcode, which is reported.
     unsafe { _rdtsc() }
 }
 
 /// `counts`, with the tick that the BIOS has not counted yet: its interrupt may come a while after the
 /// counter began anew, and until then time would have gone back.
 fn monotonic(counts: u64) -> u64 {
-    static mut LATEST: u64 = 0;
-    // SAFETY: only the first processor asks for the time, and no interrupt does.
-    let latest = unsafe { LATEST };
+    static LATEST: Spinlock<u64> = Spinlock::new(0);
+    let mut latest = LATEST.lock();
     // Further back it is past midnight.
-    let is_late = counts < latest && latest - counts < COUNTS_PER_TICK;
-    let counts = if is_late { counts + COUNTS_PER_TICK } else { counts };
-    // SAFETY: as above.
-    unsafe { LATEST = counts };
-    counts
+    let is_late = counts < *latest && *latest - counts < COUNTS_PER_TICK;
+    *latest = if is_late { counts + COUNTS_PER_TICK } else { counts };
+    *latest
 }
 
 /// The timer's counts since midnight. The BIOS's ticks are read before and after, as one may come
-/// while the timer is read.
+/// while they or the timer are read.
 fn pit_counts() -> u64 {
-    let ticks: *const u32 = linear::pointer(BIOS_TICKS);
-    // SAFETY: a word of the BIOS's data area, which its handler of the tick changes.
-    let ticks = || unsafe { ticks.read_volatile() };
     loop {
-        let before = ticks();
+        let before = bios_data::read(TICKS);
         let counts = pit::counts_in_tick();
-        if before == ticks() {
-            return u64::from(before) * COUNTS_PER_TICK + u64::from(counts);
+        if before == bios_data::read(TICKS) {
+            return u64::from(u32::from_le_bytes(before)) * COUNTS_PER_TICK + u64::from(counts);
         }
     }
 }

@@ -7,12 +7,12 @@ use linked_list_allocator::{Heap, LockedHeap};
 #[global_allocator]
 static HEAP: LockedHeap = LockedHeap::empty();
 
-/// Gives `region` to the allocator. Called once.
+/// Gives `region` to the allocator.
 ///
 /// # Safety
-/// The region must be memory that nothing else uses.
+/// The region must be memory that nothing else uses, and the first that it is given.
 pub unsafe fn init(region: UsableRegion) {
-    // SAFETY: the caller's promise; `main` calls this once.
+    // SAFETY: the caller's promise.
     unsafe { HEAP.lock().init(linear::pointer(region.start), region.size() as usize) };
 }
 

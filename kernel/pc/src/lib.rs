@@ -19,6 +19,7 @@ extern crate alloc;
 pub mod a20;
 pub mod acpi;
 pub mod bios;
+pub mod bios_data;
 pub mod clock;
 pub mod console;
 pub mod cpu;

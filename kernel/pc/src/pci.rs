@@ -84,21 +84,24 @@ impl Function {
         self.write(COMMAND_AND_STATUS, command & 0xFFFF | IO_SPACE | BUS_MASTER);
     }
 
-    fn select(self, register: u8) {
-        let place = u32::from(self.device) << 11 | u32::from(self.function) << 8 | u32::from(register);
-        // SAFETY: selecting a register changes nothing.
-        unsafe { port::write_u32(CONFIG_ADDRESS, ENABLE | place) };
+    /// What selects a register at [`CONFIG_ADDRESS`].
+    fn address(self, register: u8) -> u32 {
+        ENABLE | u32::from(self.device) << 11 | u32::from(self.function) << 8 | u32::from(register)
     }
 
     fn read(self, register: u8) -> u32 {
-        self.select(register);
-        // SAFETY: reading configuration space has no effects.
-        unsafe { port::read_u32(CONFIG_DATA) }
+        // SAFETY: selecting a register of configuration space and reading it have no effects.
+        unsafe {
+            port::write_u32(CONFIG_ADDRESS, self.address(register));
+            port::read_u32(CONFIG_DATA)
+        }
     }
 
     fn write(self, register: u8, value: u32) {
-        self.select(register);
         // SAFETY: only `enable` writes, to a device that is ours to use.
-        unsafe { port::write_u32(CONFIG_DATA, value) };
+        unsafe {
+            port::write_u32(CONFIG_ADDRESS, self.address(register));
+            port::write_u32(CONFIG_DATA, value);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The ends of a run: off, with a status for whoever started the machine, or halted for ever.
 use crate::bios::{self, Registers};
-use crate::{interrupts, keyboard_controller, linear, port};
+use crate::{bios_data, interrupts, keyboard_controller, port};
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,9 +27,6 @@ const ACPI_OFF: u16 = 1 << 13;
 const BOCHS_SHUTDOWN: u16 = 0x8900;
 const BOCHS_WORD: &[u8] = b"Shutdown";
 
-/// The BIOS's reset flag, and the value that skips the memory test. OSDev wiki, "Reboot".
-const RESET_FLAG: u32 = 0x472;
-const WARM_RESET: u16 = 0x1234;
 /// The reset control register of Intel's chipsets, and a full reset.
 const RESET_CONTROL: u16 = 0xCF9;
 const RESET_NOW: u8 = 0x0E;
@@ -37,8 +34,7 @@ const RESET_NOW: u8 = 0x0E;
 /// Starts the machine anew, by the keyboard controller and, where that does not work, by the
 /// chipset's reset port.
 pub fn reboot() -> ! {
-    // SAFETY: a word of the BIOS's data area that only its start-up code reads.
-    unsafe { linear::pointer::<u16>(RESET_FLAG).write_volatile(WARM_RESET) };
+    bios_data::set_warm_reset();
     keyboard_controller::reset();
     // SAFETY: where there is such a register the write resets the machine, as is wanted; elsewhere a
     // byte written inside PCI's address port is ignored (PCI 2.1, 3.7.4.1), or nobody answers.
