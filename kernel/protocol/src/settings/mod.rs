@@ -1,4 +1,4 @@
-//! The boot settings, which the host program leaves to the machine: their keys, what each may be, and ([`sectors`])
+//! The boot settings, which the host program leaves to the machine: their keys, what each may be, and (`sectors`)
 //! how the disk image holds them. Keys that are not there keep their defaults.
 mod sectors;
 
