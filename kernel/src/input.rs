@@ -3,9 +3,8 @@
 //! Interrupts are on all the time. The keyboard's handler is the BIOS's, the serial port's is ours;
 //! both only put away what has come. It is looked at between two tokens and at the prompt.
 use alloc::vec::Vec;
-use core::arch::asm;
 use pc::clock::Clock;
-use pc::{keyboard, serial_input};
+use pc::{interrupts, keyboard, serial_input};
 use prompt::bios_keys;
 use prompt::key::Key;
 use prompt::serial_keys::SerialKeys;
@@ -41,9 +40,7 @@ impl<'c> Input<'c> {
             }
             self.keys.clear();
             self.used = 0;
-            if keyboard::ask_for_key() {
-                self.put(bios_keys::decode(keyboard::read_key()));
-            }
+            self.put(keyboard::take_key().and_then(bios_keys::decode));
             self.read_serial();
             if self.keys.is_empty() {
                 sleep();
@@ -55,8 +52,10 @@ impl<'c> Input<'c> {
     pub fn is_stopped(&mut self) -> bool {
         let from = self.used;
         self.read_serial();
-        while keyboard::has_key() {
-            self.put(bios_keys::decode(keyboard::read_key()));
+        while keyboard::has_key()
+            && let Some(key) = keyboard::take_key()
+        {
+            self.put(bios_keys::decode(key));
         }
         // The keys before it stay: they are the next line.
         let stop = self.keys[from..].iter().position(|&key| key == Key::Stop);
@@ -79,7 +78,7 @@ impl<'c> Input<'c> {
         let mut start = None;
         while self.keys.len() < MOST_KEYS {
             if let Some(byte) = serial_input::read() {
-                self.serial_keys.decode(byte, |key| self.keys.push(key));
+                self.serial_keys.decode(byte, &mut |key| self.keys.push(key));
                 start = None;
             } else if !self.serial_keys.is_undecided() {
                 return;
@@ -93,14 +92,10 @@ impl<'c> Input<'c> {
 
 /// Waits for the next interrupt, unless a key has come already.
 fn sleep() {
-    // SAFETY: interrupts are off while nothing was typed is being made sure of; HLT, right after
-    // STI, lets none slip through between.
-    unsafe {
-        asm!("cli", options(nomem, nostack));
-        if serial_input::is_empty() && !keyboard::has_key() {
-            asm!("sti", "hlt", options(nomem, nostack));
-        } else {
-            asm!("sti", options(nomem, nostack));
-        }
+    interrupts::disable();
+    if serial_input::is_empty() && !keyboard::has_key() {
+        interrupts::wait();
+    } else {
+        interrupts::enable();
     }
 }

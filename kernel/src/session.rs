@@ -2,7 +2,6 @@
 use crate::input::Input;
 use crate::story::{self, Pace};
 use alloc::string::String;
-use core::fmt::{self, Display};
 use model::encoder::{EncodeError, Encoder};
 use model::engine::{Engine, EngineError};
 use model::generate::{Generator, Options};
@@ -32,21 +31,14 @@ pub struct Session<'m, E> {
     total: Pace,
 }
 
-/// Why a story was not told, or not to its end.
+/// Why a story was not told.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
 pub enum StoryError {
     /// Its beginning has characters that the model cannot read.
-    Encode(EncodeError),
-    /// The engine failed, or the beginning is longer than the context.
-    Engine(EngineError),
-}
-
-impl Display for StoryError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Encode(error) => error.fmt(f),
-            Self::Engine(error) => error.fmt(f),
-        }
-    }
+    Encode(#[from] EncodeError),
+    /// There is not enough memory, or the beginning is longer than the context.
+    Engine(#[from] EngineError),
 }
 
 impl<'m, E: Engine> Session<'m, E> {
@@ -147,15 +139,15 @@ impl<'m, E: Engine> Session<'m, E> {
     /// Tells a story by the settings. The cache is written anew from position 0 on.
     fn tell(&mut self) -> Result<(), StoryError> {
         let Settings { temperature, topp, seed, steps, trace, endless, raw_bytes, .. } = *self.settings;
-        let prompt = self.encoder.encode(&self.settings.prompt).map_err(StoryError::Encode)?;
+        let prompt = self.encoder.encode(&self.settings.prompt)?;
         let context = self.engine.context();
         let (text, kind) = (self.text, self.engine.kind());
-        let sampler = Sampler::new(text.tables, temperature, topp, seed);
+        let sampler = Sampler::new(text.tables, text.shape.vocab_size, temperature, topp, seed);
+        let sampler = sampler.map_err(EngineError::from)?;
         let options = Options { steps: steps as usize, trace, endless, raw_bytes };
         let status = |pace| show_status(text.name, kind.name(), context, pace, "Esc stops");
-        let mut generator = Generator::new(&mut self.engine, &text.tokenizer, sampler, &prompt, options);
+        let mut generator = Generator::new(&mut self.engine, &text.tokenizer, sampler, &prompt, options)?;
         let pace = story::tell(&mut generator, self.clock, &mut self.input, &status);
-        let pace = pace.map_err(StoryError::Engine)?;
         self.stories += 1;
         self.last = pace;
         self.total.tokens += pace.tokens;
@@ -175,7 +167,7 @@ impl<'m, E: Engine> Session<'m, E> {
         let context = self.engine.context();
         println!("model    {}: {}, context {context}", text.name, text.shape);
         println!("stories  {stories}: {total}");
-        println!("memory   {} KB free", heap::free() >> 10);
+        println!("memory   {} KiB free", heap::free() >> 10);
         self.show_settings();
     }
 }

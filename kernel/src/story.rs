@@ -1,11 +1,12 @@
 //! The story: forward passes, and what they say on the consoles.
 use crate::input::Input;
 use core::fmt::{self, Write};
-use model::engine::{Engine, EngineError};
+use model::engine::Engine;
 use model::generate::Generator;
 use pc::clock::Clock;
 use pc::ending::OrRefuse;
 use pc::{console, println, stack};
+use protocol::decimal::Places;
 use protocol::trace::TraceRecord;
 
 /// How often the status line changes, in microseconds: as often as an eye can follow.
@@ -24,10 +25,9 @@ impl fmt::Display for Pace {
     /// `256 tokens, 512.3 tok/s, 1.95 ms a token`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { tokens, micros } = *self;
-        let tenths = tokens * 10_000_000 / micros.max(1);
-        let each = micros / 10 / tokens.max(1);
-        write!(f, "{tokens} tokens, {}.{} tok/s, ", tenths / 10, tenths % 10)?;
-        write!(f, "{}.{:02} ms a token", each / 100, each % 100)
+        let rate = Places { number: (tokens * 10_000_000 / micros.max(1)) as u32, places: 1 };
+        let each = Places { number: (micros / 10 / tokens.max(1)) as u32, places: 2 };
+        write!(f, "{tokens} tokens, {rate} tok/s, {each} ms a token")
     }
 }
 
@@ -39,12 +39,12 @@ pub fn tell<E: Engine>(
     clock: &Clock,
     input: &mut Input,
     show: &dyn Fn(Pace),
-) -> Result<Pace, EngineError> {
+) -> Pace {
     let start = clock.now();
     let mut pace = Pace::default();
     let mut shown = 0;
     let mut stopped = false;
-    while !stopped && let Some(step) = generator.step()? {
+    while !stopped && let Some(step) = generator.step() {
         stack::check().or_refuse();
         console::with(|console| {
             console.write_bytes(step.piece.bytes());
@@ -62,5 +62,5 @@ pub fn tell<E: Engine>(
         stopped = input.is_stopped();
     }
     println!("\n[{pace}{}]", if stopped { ", stopped" } else { "" });
-    Ok(pace)
+    pace
 }

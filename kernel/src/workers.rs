@@ -1,6 +1,10 @@
 //! The machine's processors, as the engine knows workers.
+use firmware::acpi::MAX_PROCESSORS;
 use model::workers::Workers;
 use pc::processors;
+use protocol::settings::MAX_CPUS;
+
+const _: () = assert!(MAX_CPUS as usize == MAX_PROCESSORS, "as many can be asked for as can be listed");
 
 /// The processors that were started, this one first.
 pub struct MachineWorkers<'a>(pub &'a processors::Workers);

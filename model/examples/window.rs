@@ -61,17 +61,17 @@ fn compare<E: Engine>(
     let mut rolling = engine()?;
     let mut losses = Vec::new();
     for (pos, pair) in tokens.windows(2).enumerate() {
-        losses.push(loss(rolling.forward(pair[0], pos)?, pair[1]));
+        losses.push(loss(rolling.forward(pair[0], pos), pair[1]));
     }
     let samples: Vec<usize> = (context..losses.len()).step_by(STRIDE).collect();
     let fresh = |&pos: &usize| {
         let mut engine = engine()?;
         let window = &tokens[pos + 1 - context / 2..=pos];
         for (at, &token) in window.iter().enumerate() {
-            engine.forward(token, at)?;
+            engine.forward(token, at);
         }
         // The last one again, as its logits are wanted.
-        Ok(loss(engine.forward(window[window.len() - 1], window.len() - 1)?, tokens[pos + 1]))
+        Ok(loss(engine.forward(window[window.len() - 1], window.len() - 1), tokens[pos + 1]))
     };
     let fresh: Vec<f64> = samples.par_iter().map(fresh).collect::<Result<_, EngineError>>()?;
     let mean = |values: &mut dyn Iterator<Item = f64>| {

@@ -1,40 +1,19 @@
 //! CRC-32 as in zip and PNG (ISO-HDLC), over everything that comes from the disk.
-use crc::{CRC_32_ISO_HDLC, Crc, Digest, Table};
+use crc::{CRC_32_ISO_HDLC, Crc, Table};
 
 /// A byte a step: sixteen tables would double the speed, and take a quarter of the data segment.
-type OneTable = Table<1>;
-
-static CRC32: Crc<u32, OneTable> = Crc::<u32, OneTable>::new(&CRC_32_ISO_HDLC);
-
-/// A CRC-32 that grows with the data.
-pub struct Crc32(Digest<'static, u32, OneTable>);
-
-impl Crc32 {
-    /// The CRC of nothing yet.
-    pub fn new() -> Self {
-        Self(CRC32.digest())
-    }
-
-    /// Adds bytes.
-    pub fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    /// The CRC of all bytes added.
-    pub fn finish(self) -> u32 {
-        self.0.finalize()
-    }
-}
-
-impl Default for Crc32 {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+pub static CRC32: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
 
 /// The CRC-32 of `bytes`.
 pub fn crc32(bytes: &[u8]) -> u32 {
     CRC32.checksum(bytes)
+}
+
+/// The CRC-32 of pieces, as if they were one.
+pub fn crc32_of(pieces: &[&[u8]]) -> u32 {
+    let mut digest = CRC32.digest();
+    pieces.iter().for_each(|piece| digest.update(piece));
+    digest.finalize()
 }
 
 /// The CRC-32 of logits, each as four bytes, little-endian.
@@ -52,5 +31,6 @@ mod tests {
     #[test]
     fn check_value_of_the_standard() {
         assert_eq!(super::crc32(b"123456789"), 0xCBF4_3926);
+        assert_eq!(super::crc32_of(&[b"1234", b"", b"56789"]), 0xCBF4_3926);
     }
 }

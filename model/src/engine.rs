@@ -1,8 +1,6 @@
 //! What every engine does: a token in, logits out.
-use crate::allocation::NoMemory;
-use crate::shape::Shape;
+use crate::allocation::OutOfMemory;
 use crate::tokenizer::{BOS, EOS};
-use core::fmt;
 
 /// Which arithmetic runs a model. Each has a program of its own on the machine, and its own packed weights.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -32,14 +30,14 @@ pub trait Engine {
     /// Positions that the key/value cache holds; at most the shape's `seq_len`.
     fn context(&self) -> usize;
 
-    /// Reads `token` at position `pos` and returns the logits (`vocab_size` of them, Q16.16) of the
-    /// token after it. Positions go up from 0. Past the context the window rolls: the engine remembers
-    /// the first position and the latest. Up to there a position may be read again.
-    fn forward(&mut self, token: u32, pos: usize) -> Result<&[i32], EngineError>;
+    /// Reads `token`, one of the vocabulary, at position `pos` and returns the logits (vocab_size,), Q16.16,
+    /// of the token after it. Positions go up from 0. Past the context the window rolls: the engine
+    /// remembers the first position and the latest. Up to there a position may be read again.
+    fn forward(&mut self, token: u32, pos: usize) -> &[i32];
 
     /// Reads a token whose successor is known, so that nobody asks for the logits.
-    fn read(&mut self, token: u32, pos: usize) -> Result<(), EngineError> {
-        self.forward(token, pos).map(|_| ())
+    fn read(&mut self, token: u32, pos: usize) {
+        self.forward(token, pos);
     }
 
     /// Whether a story ends when this token comes.
@@ -49,23 +47,10 @@ pub trait Engine {
 }
 
 /// Why an engine cannot run or go on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The token is not in the vocabulary.
-    Token {
-        /// The token.
-        token: u32,
-        /// Tokens that there are.
-        vocab_size: usize,
-    },
-    /// The position is not in the cache.
-    Position {
-        /// The position.
-        pos: usize,
-        /// Positions that there are.
-        context: usize,
-    },
     /// The prompt leaves no room for a story.
+    #[error("the beginning takes {tokens} tokens and the context holds {context}, so use a shorter one")]
     PromptTooLong {
         /// Its tokens, with the one that begins every story.
         tokens: usize,
@@ -73,38 +58,6 @@ pub enum EngineError {
         context: usize,
     },
     /// There is not enough memory.
-    OutOfMemory,
-}
-
-impl fmt::Display for EngineError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            // These two come from a damaged program only: code for their figures is not worth its room.
-            Self::Token { .. } => f.write_str("a token is not in the vocabulary"),
-            Self::Position { .. } => f.write_str("a position is past the context"),
-            Self::PromptTooLong { tokens, context } => {
-                write!(f, "the beginning takes {tokens} tokens and the context holds {context}, ")?;
-                f.write_str("so use a shorter one")
-            }
-            Self::OutOfMemory => {
-                f.write_str("there is not enough memory to run the model, give the machine more")
-            }
-        }
-    }
-}
-
-impl core::error::Error for EngineError {}
-
-impl From<NoMemory> for EngineError {
-    fn from(_: NoMemory) -> Self {
-        Self::OutOfMemory
-    }
-}
-
-/// Checks that a token is within bounds.
-pub(crate) fn check_token(shape: &Shape, token: u32) -> Result<(), EngineError> {
-    match token as usize {
-        within if within < shape.vocab_size => Ok(()),
-        _ => Err(EngineError::Token { token, vocab_size: shape.vocab_size }),
-    }
+    #[error(transparent)]
+    OutOfMemory(#[from] OutOfMemory),
 }

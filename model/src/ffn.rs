@@ -1,5 +1,5 @@
 //! The inside of the feed-forward layer: SwiGLU, `h = silu(gate) · up` with `silu(x) = x · σ(x)`.
-use crate::fixed::{absmax, shift};
+use crate::fixed::{magnitude_bits, shift};
 use crate::tables::{TABLE_BITS, Tables, X_BITS};
 
 /// `gate[i] = silu(gate[i]) · up[i]`, for gate and up with `fraction_bits`. Returns the fraction
@@ -7,13 +7,12 @@ use crate::tables::{TABLE_BITS, Tables, X_BITS};
 #[optimize(speed)]
 #[inline(never)] // into a caller that is optimized for size
 pub fn swiglu(tables: &Tables, gate: &mut [i32], up: &[i32], fraction_bits: i32) -> i32 {
-    let bits = |max: i32| (u32::BITS - max.leading_zeros()) as i32;
     // |silu(x)| ≤ |x|, so the product of the largest magnitudes bounds all products.
-    let excess = (bits(absmax(gate)) + bits(absmax(up)) - 31).max(0);
+    let excess = (magnitude_bits(gate) + magnitude_bits(up)).saturating_sub(31);
     for (gate, &up) in gate.iter_mut().zip(up) {
         *gate = ((i64::from(silu(tables, *gate, fraction_bits)) * i64::from(up)) >> excess) as i32;
     }
-    2 * fraction_bits - excess
+    2 * fraction_bits - excess as i32
 }
 
 /// `x · σ(x)`, with the fraction bits of x.

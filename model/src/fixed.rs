@@ -1,9 +1,23 @@
-//! The numbers of the engine: integers with a binary point, and one kind of small number with an
-//! exponent for the scales between them.
+//! The numbers of the engine: integers, and what 1 of them means.
 //!
-//! A vector is `i32` with a number of *fraction bits* `f` that its context gives: the real value is
-//! `x · 2^-f` (Q16.16 is f = 16). A vector that goes into a matrix is made of few-bit integers and
-//! one [`Scale`].
+//! - A **fixed-point number** is an i32 x with f *fraction bits*: it means `x · 2^-f`. f belongs to a
+//!   whole vector. The residual stream and the logits have 16 (Q16.16), outputs of the other matrices as
+//!   many as the packer finds room for, cosines and entries of tables 30.
+//! - A **quantized** vector is integers of few bits that share one factor: a row of weights (8 bits times
+//!   a scale); a matrix input (16 bits), a query (14) and a layer's keys or values (12), times a power of
+//!   two each.
+//! - A **scale** is a real number that is not negative: a [`Scale`]. It stands between two kinds of
+//!   integers: what 1 means before, over what 1 means after.
+//! - To **rescale** is to multiply an integer by a scale and to make it an integer again. There are two
+//!   roundings, and each use names its own:
+//!
+//! | rounding | gives | where | why |
+//! | --- | --- | --- | --- |
+//! | nearest | `⌊x · s + 1/2⌋` | what gets few bits: matrix inputs, queries, keys, values, softmax's weights; what is rounded once: the embedding, rotations, attention's outputs | half the error, of both signs, so that it cancels in the sums that follow |
+//! | down | `⌊x · s⌋` | what keeps many bits: outputs of matrices, scores, products in RMSNorm and SwiGLU, sums of weighted values, points between a table's | a shift and no more, also in SIMD ([`crate::simd::Simd::rescale`]) |
+//!
+//! [`Scale::nearest`] and [`shift_nearest`] round to the nearest; `>>` and [`shift`] round down. Where a
+//! model's numbers may leave 32 bits, they are limited to i32.
 
 /// 1.0 in Q16.16.
 pub const ONE: u32 = 1 << 16;
@@ -64,6 +78,34 @@ impl Scale {
         Self::new(((large.mantissa as u64) << 32) + small_mantissa, large.exponent - 32)
     }
 
+    /// `x · self`, rounded to the nearest, limited to i32.
+    #[optimize(speed)]
+    #[inline(never)] // into callers that are optimized for size
+    pub fn nearest(self, x: i32) -> i32 {
+        let product = i64::from(x) * i64::from(self.mantissa as i32);
+        saturate(match -self.exponent {
+            63.. => 0,
+            shift @ 1.. => (product + (1 << (shift - 1))) >> shift,
+            shift => product << (-shift).min(1), // twice a mantissa is too large already
+        })
+    }
+
+    /// [`Scale::nearest`] for exponents from -62 to -33: of the product only the upper half is left, and the
+    /// lower one cannot change which way that is rounded. Nothing here is 64 bits wide, which is slow on
+    /// a 32-bit processor.
+    #[inline(always)]
+    pub const fn nearest_of_upper_half(self, x: i32) -> i32 {
+        let upper = ((x as i64 * self.mantissa as i32 as i64) >> 32) as i32;
+        let shift = -self.exponent - 32;
+        (upper + (1 << (shift - 1))) >> shift
+    }
+
+    /// Mantissa below 2^16 and shift for [`crate::simd::Simd::rescale`]: `x · self` is
+    /// `⌊x · mantissa / 2^(16 + shift)⌋`.
+    pub const fn in_16_bits(self) -> (u32, i32) {
+        (self.mantissa >> (MANTISSA_BITS - 16), -(self.exponent + MANTISSA_BITS as i32))
+    }
+
     /// `1 / sqrt(self)`; zero for zero.
     pub fn rsqrt(self) -> Self {
         if self.mantissa == 0 {
@@ -93,75 +135,10 @@ pub fn isqrt(value: u64) -> u32 {
     root as u32
 }
 
-/// A factor that turns one kind of integer into another: `x · mantissa / 2^shift`, rounded to the
-/// nearest.
-#[derive(Clone, Copy)]
-pub struct Factor {
-    /// Below 2^31.
-    pub mantissa: u32,
-    /// How far to shift right.
-    pub shift: i32,
-}
-
-impl Factor {
-    /// The factor that multiplies by `scale`.
-    pub const fn new(scale: Scale) -> Self {
-        Self { mantissa: scale.mantissa, shift: -scale.exponent }
-    }
-
-    /// `x` times the factor, limited to i32.
-    #[optimize(speed)]
-    #[inline(never)] // into callers that are optimized for size
-    pub fn apply(self, x: i32) -> i32 {
-        if let Some(shift) = UpperShift::new(self.shift) {
-            return shift.apply(x, self.mantissa);
-        }
-        let product = i64::from(x) * i64::from(self.mantissa);
-        // Without shifts of 64 bits, which are slow on a 32-bit processor.
-        if let 1..=31 = self.shift {
-            let rounded = product + i64::from(1u32 << (self.shift - 1));
-            let (upper, lower) = ((rounded >> 32) as i32, rounded as u32);
-            if let 0 | -1 = upper >> (self.shift - 1) {
-                return ((upper as u32) << (32 - self.shift) | lower >> self.shift) as i32;
-            }
-            return if upper < 0 { i32::MIN } else { i32::MAX };
-        }
-        saturate(match self.shift {
-            32 => (product + (1 << (self.shift - 1))) >> self.shift,
-            63.. => 0,
-            _ => product.saturating_mul(1 << (-self.shift).min(62)), // beyond 62 only zero survives
-        })
-    }
-}
-
-/// The shift of a [`Factor`] in the usual case: only the product's upper half is left. Nothing in it
-/// is 64 bits wide, which is slow on a 32-bit processor, and loops choose the case once.
-#[derive(Clone, Copy)]
-pub struct UpperShift {
-    /// The shift, less 32.
-    down: u32,
-    /// Half of what is shifted out of the upper half.
-    half: i32,
-}
-
-impl UpperShift {
-    /// For products that are shifted right by `shift`, where it is one of the usual: 33 to 62.
-    #[inline(always)]
-    pub const fn new(shift: i32) -> Option<Self> {
-        match shift {
-            33..=62 => Some(Self { down: shift as u32 - 32, half: 1 << (shift - 33) }),
-            _ => None,
-        }
-    }
-
-    /// `x · mantissa / 2^shift`, rounded to the nearest, for a mantissa below 2^31.
-    #[inline(always)]
-    pub const fn apply(self, x: i32, mantissa: u32) -> i32 {
-        // |product| < 2^62, so its upper half is left, and the lower one cannot change which way that
-        // is rounded.
-        let upper = ((x as i64 * mantissa as i64) >> 32) as i32;
-        (upper + self.half) >> self.down
-    }
+/// `x / 2^shift`, rounded to the nearest, for a shift of 1 or more.
+#[inline(always)]
+pub const fn shift_nearest(x: i32, shift: u32) -> i32 {
+    ((x >> (shift - 1)) + 1) >> 1
 }
 
 /// The nearest i32.
@@ -191,6 +168,7 @@ pub fn shift(x: u32, shift: i32) -> u32 {
 /// The largest magnitude in `values`, 0 if there are none. `i32::MIN` counts as 2^31 - 1.
 #[optimize(speed)]
 #[inline(never)] // into a caller that is optimized for size
+#[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot"))] // kernel/pc/program.ld
 pub fn absmax(values: &[i32]) -> i32 {
     // Without jumps: a 486 has no conditional moves, and in an emulator jumps are dear.
     values.iter().fold(0, |max, &x| {
@@ -200,6 +178,12 @@ pub fn absmax(values: &[i32]) -> i32 {
         let less = max - magnitude;
         max - (less & (less >> 31))
     })
+}
+
+/// Bits of the largest magnitude in `values`: all are below `2^bits`.
+#[inline(never)] // called from many places
+pub fn magnitude_bits(values: &[i32]) -> u32 {
+    u32::BITS - absmax(values).leading_zeros()
 }
 
 #[cfg(test)]
@@ -233,14 +217,21 @@ mod tests {
         }
 
         #[test]
-        fn factors_round_to_the_nearest_and_saturate(x: i32, mantissa in 0u32..1 << 31, shift in -40i32..80) {
+        fn nearest_is_nearest_and_limited(x: i32, mantissa in 1u32 << 30..1 << 31, shift in -40i32..80) {
+            let scale = Scale { mantissa, exponent: -shift };
             let product = i128::from(x) * i128::from(mantissa);
             let exact = match shift {
                 1.. => (product + (1 << (shift - 1))) >> shift,
                 _ => product << -shift,
             };
             let exact = exact.clamp(i32::MIN.into(), i32::MAX.into());
-            prop_assert_eq!(i128::from(Factor { mantissa, shift }.apply(x)), exact);
+            prop_assert_eq!(i128::from(scale.nearest(x)), exact);
+            if let 33..=62 = shift {
+                prop_assert_eq!(scale.nearest_of_upper_half(x), scale.nearest(x));
+            }
+            if let shift @ 1..32 = shift {
+                prop_assert_eq!(shift_nearest(x, shift as u32), Scale::new(1, -shift).nearest(x));
+            }
         }
     }
 

@@ -3,7 +3,6 @@
 use crate::engine::{Engine, EngineError};
 use crate::sampler::Sampler;
 use crate::tokenizer::{BOS, Piece, Tokenizer};
-use alloc::vec::Vec;
 
 /// What stands between a story and the next.
 const BETWEEN_STORIES: &[u8] = b"\n\n";
@@ -14,8 +13,8 @@ pub struct Generator<'a, E: ?Sized> {
     tokenizer: &'a Tokenizer<'a>,
     sampler: Sampler<'a>,
     options: Options,
-    /// Begins with BOS.
-    prompt: Vec<u32>,
+    /// The tokens after BOS.
+    prompt: &'a [u32],
     token: u32,
     pos: usize,
     ended: bool,
@@ -52,17 +51,21 @@ pub struct Step<'t> {
 
 impl<'a, E: Engine + ?Sized> Generator<'a, E> {
     /// A story that begins with `prompt`: tokens without the leading BOS, empty for none.
+    ///
+    /// # Errors
+    /// The prompt does not fit the context.
     pub fn new(
         engine: &'a mut E,
         tokenizer: &'a Tokenizer<'a>,
         sampler: Sampler<'a>,
-        prompt: &[u32],
+        prompt: &'a [u32],
         options: Options,
-    ) -> Self {
-        let mut tokens = Vec::with_capacity(1 + prompt.len());
-        tokens.push(BOS);
-        tokens.extend_from_slice(prompt);
-        Self { engine, tokenizer, sampler, options, prompt: tokens, token: BOS, pos: 0, ended: false }
+    ) -> Result<Self, EngineError> {
+        let (tokens, context) = (1 + prompt.len(), engine.context());
+        if tokens > context {
+            return Err(EngineError::PromptTooLong { tokens, context });
+        }
+        Ok(Self { engine, tokenizer, sampler, options, prompt, token: BOS, pos: 0, ended: false })
     }
 
     /// Positions after which the story stops.
@@ -70,29 +73,24 @@ impl<'a, E: Engine + ?Sized> Generator<'a, E> {
         if self.options.steps == 0 { self.engine.context() } else { self.options.steps }
     }
 
-    /// Makes one forward pass; `None` when the story has ended. A prompt that does not fit the
-    /// context is refused before the first pass.
-    pub fn step(&mut self) -> Result<Option<Step<'a>>, EngineError> {
-        let (tokens, context) = (self.prompt.len(), self.engine.context());
-        if tokens > context {
-            return Err(EngineError::PromptTooLong { tokens, context });
-        }
+    /// Makes one forward pass; `None` when the story has ended.
+    pub fn step(&mut self) -> Option<Step<'a>> {
         if self.ended || self.pos >= self.limit() {
-            return Ok(None);
+            return None;
         }
         let (pos, token) = (self.pos, self.token);
-        let known = self.prompt.get(pos + 1).copied();
+        let known = self.prompt.get(pos).copied();
         let (mut logits_crc, prompt) = (None, known.is_some());
         let next = match known {
             // Half of a small model's time goes into logits.
             Some(next) if !self.options.trace => {
-                self.engine.read(token, pos)?;
+                self.engine.read(token, pos);
                 next
             }
             _ => {
-                let logits = self.engine.forward(token, pos)?;
+                let logits = self.engine.forward(token, pos);
                 logits_crc = self.options.trace.then(|| crate::crc32::logits_crc(logits));
-                known.map_or_else(|| self.sampler.sample(logits), Ok)?
+                known.unwrap_or_else(|| self.sampler.sample(logits))
             }
         };
         let ends = self.engine.ends(next);
@@ -104,6 +102,6 @@ impl<'a, E: Engine + ?Sized> Generator<'a, E> {
         };
         self.token = if ends { BOS } else { next };
         self.pos += 1;
-        Ok(Some(Step { pos, token, next, prompt, logits_crc, piece }))
+        Some(Step { pos, token, next, prompt, logits_crc, piece })
     }
 }

@@ -3,8 +3,8 @@
 //! The residual stream x is Q16.16. Each matrix gets its input as integers of at most 16 bits times
 //! a power of two ([`Activations`]); all that is not a matrix is in 32-bit numbers with fraction bits.
 use crate::allocation::Allocator;
-use crate::attention::{Attention, KvSlot, Projected};
-use crate::engine::{Engine, EngineError, EngineKind, check_token};
+use crate::attention::{Attention, KvCache};
+use crate::engine::{Engine, EngineError, EngineKind};
 use crate::ffn::swiglu;
 use crate::fixed::Scale;
 use crate::matmul::{Activations, matmul};
@@ -22,14 +22,14 @@ pub struct Int8<'m, S = ()> {
     model: Model<'m>,
     processors: Processors<'m>,
     stopwatch: S,
-    attention: Attention,
+    attention: Attention<'m>,
     /// The residual stream (dim,), Q16.16.
     x: Vec<i32>,
-    /// Input of the next matrix (at most hidden_dim or dim,).
+    /// Input of the next matrix (dim,) or (hidden_dim,).
     input: Activations,
     /// Within a branch of the residual (dim,).
     xb: Vec<i32>,
-    /// \[q | k | v\] of this position.
+    /// \[q | k | v\] of this position (dim + 2 kv_dim,).
     qkv: Vec<i32>,
     /// \[gate | up\] of the feed-forward layer (2 hidden_dim,).
     hb: Vec<i32>,
@@ -37,23 +37,29 @@ pub struct Int8<'m, S = ()> {
     logits: Vec<i32>,
 }
 
+/// The lengths of x, xb, qkv, hb and logits.
+fn lengths(shape: &Shape) -> [usize; 5] {
+    [shape.dim, shape.dim, shape.qkv_dim(), 2 * shape.hidden_dim, shape.vocab_size]
+}
+
 impl<'m> Int8<'m> {
     /// Bytes of key/value cache and activations that an engine allocates.
     pub fn memory(shape: &Shape, context: usize) -> (u64, u64) {
-        let longest = shape.dim.max(shape.hidden_dim) as u64;
-        let words = 2 * shape.dim + shape.qkv_dim() + 2 * shape.hidden_dim + shape.vocab_size;
-        let work = Attention::work_bytes(shape, context);
-        (Attention::cache_bytes(shape, context), 4 * words as u64 + 8 * longest + work)
+        let words: usize = lengths(shape).iter().sum();
+        let input = Activations::bytes(shape.dim.max(shape.hidden_dim));
+        (KvCache::bytes(shape, context), 4 * words as u64 + input + Attention::bytes(shape))
     }
 
-    /// An engine with an empty cache for `context` positions (at most the shape's `seq_len`).
+    /// An engine on one processor, with an empty cache for `context` positions (at most the shape's
+    /// `seq_len`).
     pub fn new(model: Model<'m>, context: usize, simd: Simd) -> Result<Self, EngineError> {
-        Self::on(Processors::one(simd), model, context)
+        let cache = KvCache::new(&model.shape, context)?;
+        Self::on(Processors::one(simd), model, cache)
     }
 
-    /// [`Int8::new`] on more than one processor.
-    pub fn on(processors: Processors<'m>, model: Model<'m>, context: usize) -> Result<Self, EngineError> {
-        Self::timed(processors, model, context, ())
+    /// An engine with this cache.
+    pub fn on(processors: Processors<'m>, model: Model<'m>, cache: KvCache) -> Result<Self, EngineError> {
+        Self::timed(processors, model, cache, ())
     }
 }
 
@@ -62,42 +68,28 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
     pub fn timed(
         processors: Processors<'m>,
         model: Model<'m>,
-        context: usize,
+        cache: KvCache,
         stopwatch: S,
     ) -> Result<Self, EngineError> {
         let shape = model.shape;
-        if context == 0 || context > shape.seq_len {
-            return Err(EngineError::Position { pos: context, context: shape.seq_len });
-        }
         let mut allocator = Allocator::default();
-        let engine = Self {
-            processors,
-            stopwatch,
-            attention: Attention::new(&mut allocator, &shape, &model.tables, context),
-            x: allocator.zeroed(shape.dim),
-            input: Activations::new(&mut allocator, shape.dim.max(shape.hidden_dim), processors.simd),
-            xb: allocator.zeroed(shape.dim),
-            qkv: allocator.zeroed(shape.qkv_dim()),
-            hb: allocator.zeroed(2 * shape.hidden_dim),
-            logits: allocator.zeroed(shape.vocab_size),
-            model,
-        };
+        let [x, xb, qkv, hb, logits] = lengths(&shape);
+        let (x, xb) = (allocator.zeroed(x), allocator.zeroed(xb));
+        let (qkv, hb, logits) = (allocator.zeroed(qkv), allocator.zeroed(hb), allocator.zeroed(logits));
+        let input = Activations::new(&mut allocator, shape.dim.max(shape.hidden_dim), processors.simd);
+        let attention = Attention::new(&mut allocator, model.rope, &model.tables, cache);
         allocator.check()?;
-        Ok(engine)
+        Ok(Self { model, processors, stopwatch, attention, x, input, xb, qkv, hb, logits })
     }
 
     /// `x += wo @ attention([wq | wk | wv] @ rmsnorm(x))`
     fn attention_block(&mut self, index: usize, pos: usize) {
         let layer = &self.model.layers[index];
         rmsnorm(&self.x, &layer.rms_att, &mut self.xb, &mut self.input);
-        matmul(self.processors, &layer.wqkv, &self.input, &mut self.qkv);
+        matmul(self.processors, &layer.wqkv, &self.input, &mut self.qkv); // [q | k | v]
         self.stopwatch.lap(Phase::Qkv);
         let fraction_bits = layer.wqkv.fraction_bits;
-        let (slot, input) = (
-            KvSlot::new(index, pos, self.attention.context()),
-            Projected { qkv: &mut self.qkv, fraction_bits },
-        );
-        self.attention.attend(self.processors, &self.model.rope, slot, input, &mut self.xb);
+        self.attention.attend(self.processors, index, pos, &mut self.qkv, fraction_bits, &mut self.xb);
         self.input.quantize(&self.xb, Scale::new(1, -fraction_bits));
         matmul(self.processors, &layer.wo, &self.input, &mut self.xb);
         add(&mut self.x, &self.xb);
@@ -108,7 +100,7 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
     fn ffn_block(&mut self, index: usize) {
         let layer = &self.model.layers[index];
         rmsnorm(&self.x, &layer.rms_ffn, &mut self.xb, &mut self.input);
-        matmul(self.processors, &layer.w13, &self.input, &mut self.hb);
+        matmul(self.processors, &layer.w13, &self.input, &mut self.hb); // [gate | up]
         let (gate, up) = self.hb.split_at_mut(self.model.shape.hidden_dim);
         let fraction_bits = swiglu(&self.model.tables, gate, up, layer.w13.fraction_bits);
         self.input.quantize(gate, Scale::new(1, -fraction_bits));
@@ -127,24 +119,22 @@ impl<S: Stopwatch> Engine for Int8<'_, S> {
         self.attention.context()
     }
 
-    fn forward(&mut self, token: u32, pos: usize) -> Result<&[i32], EngineError> {
-        self.read(token, pos)?;
+    fn forward(&mut self, token: u32, pos: usize) -> &[i32] {
+        self.read(token, pos);
         let model = &self.model;
         rmsnorm(&self.x, &model.rms_final, &mut self.xb, &mut self.input);
         matmul(self.processors, &model.classifier, &self.input, &mut self.logits);
         self.stopwatch.lap(Phase::Classifier);
-        Ok(&self.logits)
+        &self.logits
     }
 
-    fn read(&mut self, token: u32, pos: usize) -> Result<(), EngineError> {
-        let model = &self.model;
-        check_token(&model.shape, token)?;
-        model.embedding().gather_row(token as usize, RESIDUAL_BITS, &mut self.x);
+    fn read(&mut self, token: u32, pos: usize) {
+        assert!((token as usize) < self.model.shape.vocab_size, "a token of the vocabulary");
+        self.model.embedding().gather_row(token as usize, RESIDUAL_BITS, &mut self.x);
         for layer in 0..self.model.layers.len() {
             self.attention_block(layer, pos);
             self.ffn_block(layer);
         }
-        Ok(())
     }
 }
 

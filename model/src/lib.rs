@@ -11,11 +11,15 @@
 //! | a llama2.c checkpoint is read, quantized and packed (host) | `host` |
 //! | the packed model is read from a disk | [`source`], [`packed`] |
 //! | its parts in memory | [`packed::Model`], [`matrix`], [`tables`], [`tokenizer`] |
+//! | the numbers that everything is made of | [`fixed`] |
 //! | one forward pass: token in, logits out | [`engine`], [`int8`], [`sectorllm`] |
 //! | what the pass is made of | [`norm`], [`matmul`], [`rope`], [`attention`], [`ffn`] |
-//! | the numbers it is made of | [`fixed`] |
+//! | the inner loops of that, in plain code and in SIMD | [`simd`] |
 //! | how processors share the work | [`workers`] |
 //! | the loop around it: prompt, sampling, text | [`generate`], [`encoder`], [`sampler`] |
+//!
+//! An attention score can be followed in `attention/head.rs` and `simd/scalar.rs`. No two modules use each
+//! other, however many are in between (tests/modules.rs).
 #![cfg_attr(not(feature = "std"), no_std)]
 // The machine is built for size, its inner loops for speed.
 #![feature(optimize_attribute)]
@@ -25,7 +29,7 @@ extern crate alloc;
 #[cfg(target_endian = "big")]
 compile_error!("the packed format is little-endian and is read as it is");
 
-mod allocation;
+pub mod allocation;
 pub mod attention;
 pub mod crc32;
 pub mod encoder;
@@ -39,17 +43,17 @@ pub mod int8;
 pub mod load_only;
 pub mod matmul;
 pub mod matrix;
+pub mod memory;
 pub mod norm;
 pub mod packed;
 pub mod phase;
-pub mod requantize;
 pub mod rope;
 pub mod sampler;
 pub mod sectorllm;
-pub mod self_test;
 pub mod shape;
 pub mod simd;
 pub mod source;
 pub mod tables;
 pub mod tokenizer;
+pub mod vocabulary;
 pub mod workers;

@@ -1,10 +1,11 @@
-//! Matrices of one-byte weights, in the order in which a SIMD kernel reads them.
+//! Matrices of one-byte weights, in the order in which SIMD reads them.
 //!
 //! W (rows, cols) is cut into blocks of 16 rows; a block is a row of [`Tile`]s, each of which holds
 //! 4 columns of its 16 rows. Rows and columns that fill up a tile are zero.
 //!
-//! A weight w is an i8; its byte is `w + 128`, which has no sign ([`crate::matmul`] says why).
-use crate::fixed::{Factor, Scale};
+//! A weight w is an i8; its byte is `w + 128`, which has no sign ([`crate::simd`] says why).
+use crate::fixed::Scale;
+use bytemuck::{Pod, Zeroable};
 
 /// Rows of a tile.
 pub const TILE_ROWS: usize = 16;
@@ -13,11 +14,14 @@ pub const TILE_COLS: usize = 4;
 /// Bytes of a tile: one cache line.
 pub const TILE_BYTES: usize = TILE_ROWS * TILE_COLS;
 
+/// Bits of a row's scale.
+pub const SCALE_BITS: u32 = 16;
+
 /// The byte of a weight of zero.
 pub const WEIGHT_ZERO: i32 = 128;
 
 /// The weights of 16 rows and 4 columns: row r's four bytes are at 4r.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C, align(64))]
 pub struct Tile(pub [u8; TILE_BYTES]);
 
@@ -34,12 +38,6 @@ impl Tile {
     }
 }
 
-// SAFETY: a tile may hold any bytes.
-unsafe impl bytemuck::Zeroable for Tile {}
-// SAFETY: a tile is 64 bytes and nothing else (asserted above): no padding, every bit pattern
-// valid, repr(C).
-unsafe impl bytemuck::Pod for Tile {}
-
 /// A matrix W (rows, cols): `y = W @ x`.
 #[derive(Clone, Copy)]
 pub struct Matrix<'m> {
@@ -51,7 +49,7 @@ pub struct Matrix<'m> {
     pub exponent: i32,
     /// Fraction bits of y.
     pub fraction_bits: i32,
-    /// A scale for each row, up to a multiple of [`TILE_ROWS`]; each below 2^16.
+    /// A scale for each row, up to a multiple of [`TILE_ROWS`]; each of [`SCALE_BITS`].
     pub scales: &'m [u32],
     /// The tiles, block by block.
     pub tiles: &'m [Tile],
@@ -75,13 +73,13 @@ impl<'m> Matrix<'m> {
         &self.tiles[block * tiles..][..tiles]
     }
 
-    /// Writes a row of weights as numbers with `fraction_bits`: the embedding of a token.
-    /// `out` has `cols` entries.
+    /// Writes a row of weights into `out` (cols,), as numbers with `fraction_bits`: the embedding of a token.
+    /// `out = weight · scale · 2^(exponent + fraction bits)`, rounded to the nearest.
     pub fn gather_row(&self, row: usize, fraction_bits: i32, out: &mut [i32]) {
-        let factor = Factor::new(Scale::new(self.scales[row].into(), self.exponent + fraction_bits));
+        let scale = Scale::new(self.scales[row].into(), self.exponent + fraction_bits);
         for (tile, four) in self.block(row / TILE_ROWS).iter().zip(out.chunks_mut(TILE_COLS)) {
             for (out, &byte) in four.iter_mut().zip(&tile.rows()[row % TILE_ROWS]) {
-                *out = factor.apply(i32::from(byte) - WEIGHT_ZERO);
+                *out = scale.nearest(i32::from(byte) - WEIGHT_ZERO);
             }
         }
     }

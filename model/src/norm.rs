@@ -1,8 +1,8 @@
-//! RMSNorm, fused with the rounding to few bits that each matrix input needs.
+//! RMSNorm, fused with the quantization that each matrix input needs.
 //!
-//! `o = x · gain / sqrt(mean(x²) + ε)`. The root is one number for the whole vector, so it goes
+//! `o = x · weight / sqrt(mean(x²) + ε)`. The root is one number for the whole vector, so it goes
 //! into the vector's scale and costs no accuracy in the values.
-use crate::fixed::{Scale, absmax};
+use crate::fixed::{Scale, magnitude_bits};
 use crate::matmul::Activations;
 
 /// Fraction bits of the residual stream: Q16.16.
@@ -15,7 +15,7 @@ const EPSILON: Scale = Scale::new(10_000, 0).div(Scale::new(1_000_000_000, 0));
 const SQUARE_BITS: u32 = 23;
 const _: () = assert!(crate::shape::MAX_LENGTH.ilog2() + 2 * SQUARE_BITS <= 64);
 
-/// The weight of an RMSNorm, a gain for each value (`rms_att`, `rms_ffn` or `rms_final` in llama2.c).
+/// The weight of an RMSNorm (dim,) (`rms_att`, `rms_ffn` or `rms_final` in llama2.c).
 #[derive(Clone, Copy)]
 pub struct NormWeight<'m> {
     /// Magnitudes up to 2^30.
@@ -28,15 +28,14 @@ pub struct NormWeight<'m> {
 #[optimize(speed)]
 #[inline(never)] // into a caller that is optimized for size
 pub fn rmsnorm(x: &[i32], weight: &NormWeight, scratch: &mut [i32], out: &mut Activations) {
-    let max = absmax(x);
-    let bits = u32::BITS - max.leading_zeros();
-    // As many bits as possible before the product with the gain: |x| · 2^up < 2^31.
+    let bits = magnitude_bits(x);
+    // As many bits as possible before the product with the weight: |x| · 2^up < 2^31.
     let up = (31 - bits).min(30);
-    for ((p, &x), &gain) in scratch.iter_mut().zip(x).zip(weight.values) {
+    for ((p, &x), &w) in scratch.iter_mut().zip(x).zip(weight.values) {
         let x = x.max(-i32::MAX) << up;
-        *p = ((i64::from(x) * i64::from(gain)) >> 32) as i32;
+        *p = ((i64::from(x) * i64::from(w)) >> 32) as i32;
     }
-    // x · gain = p · 2^(32 - up + gain exponent) in units of the residual
+    // x · weight = p · 2^(32 - up + weight.exponent) in units of the residual
     let unit = Scale::new(1, 32 - up as i32 + weight.exponent - RESIDUAL_BITS);
     out.quantize(scratch, unit.mul(inverse_rms(x, bits)));
 }
@@ -67,7 +66,7 @@ mod tests {
             let x: Vec<i32> = x.iter().map(|x| (x * 2f64.powi(magnitude)) as i32).collect();
             let mean = x.iter().map(|&x| (f64::from(x) / 65536.0).powi(2)).sum::<f64>() / x.len() as f64;
             let exact = 1.0 / (mean + 1e-5).sqrt();
-            let got = inverse_rms(&x, u32::BITS - absmax(&x).leading_zeros());
+            let got = inverse_rms(&x, magnitude_bits(&x));
             let got = f64::from(got.mantissa) * 2f64.powi(got.exponent);
             prop_assert!((got / exact - 1.0).abs() < 2f64.powi(-20), "{got} {exact}");
         }

@@ -6,8 +6,8 @@
 //! scale a token. Additions and products wrap at 32 bits; `>>` rounds down.
 use crate::allocation::Allocator;
 use crate::attention::slot_of;
-use crate::engine::{Engine, EngineError, EngineKind, check_token};
-use crate::rope::cos_sin_at;
+use crate::engine::{Engine, EngineError, EngineKind};
+use crate::rope::{CosSin, Rope};
 use crate::shape::Shape;
 use crate::tokenizer::EOS;
 use alloc::vec::Vec;
@@ -38,14 +38,14 @@ const _: () = assert!(HEAD == 8);
 pub struct SectorllmWeights<'m> {
     /// Embedding and classifier (vocab_size, dim), Q16.16.
     embedding: &'m [i32],
-    /// Gains before attention (n_layers, dim), Q16.16.
+    /// The norm before attention (n_layers, dim), Q16.16.
     rms_att: &'m [i32],
-    /// Gains before the feed-forward layer (n_layers, dim), Q16.16.
+    /// The norm before the feed-forward layer (n_layers, dim), Q16.16.
     rms_ffn: &'m [i32],
-    /// Gains before the classifier (dim,), Q16.16.
+    /// The norm before the classifier (dim,), Q16.16.
     rms_final: &'m [i32],
     /// RoPE's (cosine, sine) (seq_len, head_size / 2) as they are in the checkpoint, Q16.16.
-    cos_sin: &'m [[i32; 2]],
+    rope: Rope<'m, Q16>,
     /// exp(-i / 64), Q16.16.
     exp: &'m [i32],
     /// silu(i / 64 - 8), Q16.16.
@@ -99,8 +99,8 @@ impl<'m> SectorllmWeights<'m> {
         let [embedding, rms_att, rms_ffn, rms_final, cos_sin, exp, silu, scales] =
             WORDS.map(|words| bytemuck::cast_slice(part(4 * words)));
         let [wqkv, wo, w13, w2] = BYTES.map(|bytes| bytemuck::cast_slice(part(bytes)));
-        let cos_sin = bytemuck::cast_slice(cos_sin);
-        Self { embedding, rms_att, rms_ffn, rms_final, cos_sin, exp, silu, scales, wqkv, wo, w13, w2 }
+        let rope = Rope { table: bytemuck::cast_slice(cos_sin), pairs: HEAD / 2 };
+        Self { embedding, rms_att, rms_ffn, rms_final, rope, exp, silu, scales, wqkv, wo, w13, w2 }
     }
 }
 
@@ -111,47 +111,46 @@ const Q16: u32 = 16;
 pub struct Sectorllm<'m> {
     weights: SectorllmWeights<'m>,
     context: usize,
-    /// Keys and values, `[layer][position][kv_dim]`, and their scales, `[layer][position]`.
-    key_cache: Vec<[i8; KV_DIM]>,
-    value_cache: Vec<[i8; KV_DIM]>,
-    key_scale: Vec<i32>,
-    value_scale: Vec<i32>,
+    /// Keys and values (n_layers, context, 2).
+    cache: Vec<[Quantized; 2]>,
+    /// Scores, then weights (context,).
     att: Vec<i32>,
-    /// The first position's keys, not turned.
-    first_keys: [[i32; KV_DIM]; LAYERS],
+    /// The first position's keys, not rotated (n_layers, kv_dim).
+    first_keys: Vec<[i32; KV_DIM]>,
+    /// The residual stream (dim,).
     x: [i32; DIM],
+    /// Within a branch of the residual (dim,).
     xb: [i32; DIM],
-    qkv: [i32; QKV],
-    hb: [i32; 2 * HIDDEN],
+    /// \[q | k | v\] of this position (dim + 2 kv_dim,).
+    qkv: Vec<i32>,
+    /// \[gate | up\] of the feed-forward layer (2 hidden_dim,).
+    hb: Vec<i32>,
+    /// Logits (vocab_size,).
     logits: Vec<i32>,
 }
 
 impl<'m> Sectorllm<'m> {
     /// Bytes of key/value cache and of what the engine works in.
     pub fn memory(context: usize) -> (u64, u64) {
-        let cache = LAYERS * context * 2 * (KV_DIM + size_of::<i32>());
-        (cache as u64, (size_of::<Self>() + 4 * (context + VOCAB)) as u64)
+        let cache = LAYERS * context * size_of::<[Quantized; 2]>();
+        let words = context + LAYERS * KV_DIM + QKV + 2 * HIDDEN + VOCAB;
+        (cache as u64, (size_of::<Self>() + 4 * words) as u64)
     }
 
-    /// An engine with an empty cache for `context` positions (at most 512).
+    /// An engine with an empty cache for `context` positions (1 to 512).
     pub fn new(weights: SectorllmWeights<'m>, context: usize) -> Result<Self, EngineError> {
-        if context == 0 || context > SEQ {
-            return Err(EngineError::Position { pos: context, context: SEQ });
-        }
+        assert!(context != 0 && context <= SEQ, "a context that the model has");
         let mut allocator = Allocator::default();
         let engine = Self {
             weights,
             context,
-            key_cache: allocator.zeroed(LAYERS * context),
-            value_cache: allocator.zeroed(LAYERS * context),
-            key_scale: allocator.zeroed(LAYERS * context),
-            value_scale: allocator.zeroed(LAYERS * context),
+            cache: allocator.zeroed(LAYERS * context),
             att: allocator.zeroed(context),
-            first_keys: [[0; KV_DIM]; LAYERS],
+            first_keys: allocator.zeroed(LAYERS),
             x: [0; DIM],
             xb: [0; DIM],
-            qkv: [0; QKV],
-            hb: [0; 2 * HIDDEN],
+            qkv: allocator.zeroed(QKV),
+            hb: allocator.zeroed(2 * HIDDEN),
             logits: allocator.zeroed(VOCAB),
         };
         allocator.check()?;
@@ -163,36 +162,34 @@ impl<'m> Sectorllm<'m> {
         let weights = self.weights;
         rmsnorm(&mut self.xb, &self.x, of_layer(weights.rms_att, layer));
         matmul(&mut self.qkv, of_layer(weights.wqkv, layer), &self.xb, weights.scales[0]);
-        let mut turns = [[0; 2]; HEAD / 2];
-        cos_sin_at(weights.cos_sin, pos, Q16, &mut turns);
-        rope(&mut self.qkv[..DIM + KV_DIM], &turns);
+        let mut cos_sin = [[0; 2]; HEAD / 2];
+        weights.rope.cos_sin_at(pos, &mut cos_sin);
+        rope(&mut self.qkv[..DIM + KV_DIM], &cos_sin);
         let (q, kv) = self.qkv.split_at(DIM);
         let (start, count) = (layer * self.context, (pos + 1).min(self.context));
-        let at = start + slot_of(pos, self.context);
-        self.key_scale[at] = quantize(&kv[..KV_DIM], &mut self.key_cache[at]);
-        self.value_scale[at] = quantize(&kv[KV_DIM..], &mut self.value_cache[at]);
+        let cache = &mut self.cache[start..][..self.context];
+        cache[slot_of(pos, self.context)] = [quantize(&kv[..KV_DIM]), quantize(&kv[KV_DIM..])];
         // The window rolls as in `attention`, which the 1356-byte build never does.
         if pos == 0 {
             self.first_keys[layer].copy_from_slice(&kv[..KV_DIM]);
         } else if pos >= count {
             let mut key = self.first_keys[layer];
-            cos_sin_at(weights.cos_sin, pos + 1 - count, Q16, &mut turns);
-            rope(&mut key, &turns);
-            self.key_scale[start] = quantize(&key, &mut self.key_cache[start]);
+            weights.rope.cos_sin_at(pos + 1 - count, &mut cos_sin);
+            rope(&mut key, &cos_sin);
+            cache[0][0] = quantize(&key);
         }
-        let keys = &self.key_cache[start..start + count];
-        let values = &self.value_cache[start..start + count];
+        let cache = &cache[..count];
         let att = &mut self.att[..count];
         for (head, (q, out)) in q.chunks_exact(HEAD).zip(self.xb.chunks_exact_mut(HEAD)).enumerate() {
             let at = head / GROUP * HEAD;
-            for ((att, k), &scale) in att.iter_mut().zip(keys).zip(&self.key_scale[start..]) {
-                *att = mul(mul(dot(&k[at..at + HEAD], q), scale), ROOT_OF_HEAD);
+            for (att, [k, _]) in att.iter_mut().zip(cache) {
+                *att = mul(mul(dot(&k.values[at..at + HEAD], q), k.scale), ROOT_OF_HEAD);
             }
             softmax(att, weights.exp);
             out.fill(0);
-            for ((&att, v), &scale) in att.iter().zip(values).zip(&self.value_scale[start..]) {
-                let weight = mul(att, scale);
-                for (out, &v) in out.iter_mut().zip(&v[at..at + HEAD]) {
+            for (&att, [_, v]) in att.iter().zip(cache) {
+                let weight = mul(att, v.scale);
+                for (out, &v) in out.iter_mut().zip(&v.values[at..at + HEAD]) {
                     *out = out.wrapping_add(i32::from(v).wrapping_mul(weight));
                 }
             }
@@ -226,8 +223,7 @@ impl Engine for Sectorllm<'_> {
         self.context
     }
 
-    fn forward(&mut self, token: u32, pos: usize) -> Result<&[i32], EngineError> {
-        check_token(&Shape::STORIES260K, token)?;
+    fn forward(&mut self, token: u32, pos: usize) -> &[i32] {
         self.x.copy_from_slice(&self.weights.embedding[token as usize * DIM..][..DIM]);
         for layer in 0..LAYERS {
             self.attention_block(layer, pos);
@@ -238,7 +234,7 @@ impl Engine for Sectorllm<'_> {
             // Each product is shifted before it is added.
             *logit = row.iter().zip(&self.xb).fold(0, |sum: i32, (&w, &x)| sum.wrapping_add(mul(x, w)));
         }
-        Ok(&self.logits)
+        &self.logits
     }
 
     /// The 1356-byte build stops at the unknown token, too.
@@ -292,27 +288,32 @@ fn dot(w: &[i8], x: &[i32]) -> i32 {
     w.iter().zip(x).fold(0, |sum: i32, (&w, &x)| sum.wrapping_add(i32::from(w).wrapping_mul(x)))
 }
 
-/// Turns each head of `x`.
-fn rope(x: &mut [i32], turns: &[[i32; 2]]) {
+/// Rotates each head of `x`.
+fn rope(x: &mut [i32], cos_sin: &[CosSin]) {
     for head in x.as_chunks_mut::<HEAD>().0 {
-        for (pair, &[cos, sin]) in head.as_chunks_mut::<2>().0.iter_mut().zip(turns) {
+        for (pair, &[cos, sin]) in head.as_chunks_mut::<2>().0.iter_mut().zip(cos_sin) {
             let [a, b] = *pair;
             *pair = [mul(a, cos).wrapping_sub(mul(b, sin)), mul(a, sin).wrapping_add(mul(b, cos))];
         }
     }
 }
 
-/// Rounds a key or value to int8, towards zero, and returns its scale.
-fn quantize(x: &[i32], q: &mut [i8; KV_DIM]) -> i32 {
+/// A key or value. Aligned as the int8 engine's cache, so that the loader knows where either will lie.
+#[derive(Clone, Copy, bytemuck::Zeroable)]
+#[repr(C, align(16))]
+struct Quantized {
+    scale: i32,
+    values: [i8; KV_DIM],
+}
+
+/// Rounds a key or value to int8, towards zero.
+fn quantize(x: &[i32]) -> Quantized {
     let max = x.iter().fold(0, |max, x| x.wrapping_abs().max(max));
     let mut scale = max / 127;
     if scale & 0xFFFF == 0 {
         scale += 1; // never divide by zero
     }
-    for (q, x) in q.iter_mut().zip(x) {
-        *q = (x / scale) as i8;
-    }
-    scale
+    Quantized { scale, values: core::array::from_fn(|i| (x[i] / scale) as i8) }
 }
 
 /// `att = e^(att - max) / Σ`, by the table.

@@ -1,4 +1,4 @@
-//! The shape of a Llama 2 model: seven numbers and whether the classifier shares the embedding.
+//! The shape of a Llama 2 model: its sizes and whether the classifier shares the embedding.
 use core::fmt;
 
 /// The sizes of a model, by llama2.c's names.
@@ -89,8 +89,7 @@ impl Shape {
         if !self.head_size.is_multiple_of(2) {
             return Err(ShapeError::OddHead { head_size: self.head_size });
         }
-        // Matrices are of the dimensions' products, and all their sums go over one of these.
-        let (name, value) = ("n_heads · head_size", self.n_heads.saturating_mul(self.head_size));
+        let (name, value) = ("heads · head_size", self.n_heads.saturating_mul(self.head_size));
         if value > MAX_LENGTH {
             return Err(ShapeError::OutOfRange { name, value, limit: MAX_LENGTH });
         }
@@ -107,9 +106,10 @@ impl fmt::Display for Shape {
 }
 
 /// Why a shape cannot be run.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ShapeError {
     /// A size is zero or too large.
+    #[error("the model's {name} is {value}, it must be between 1 and {limit}")]
     OutOfRange {
         /// The size's name.
         name: &'static str,
@@ -119,6 +119,7 @@ pub enum ShapeError {
         limit: usize,
     },
     /// The query heads cannot be shared out to the key/value heads.
+    #[error("the model's {n_heads} heads are not divisible by its {n_kv_heads} kv heads")]
     KvHeads {
         /// The number of query heads found.
         n_heads: usize,
@@ -126,29 +127,12 @@ pub enum ShapeError {
         n_kv_heads: usize,
     },
     /// RoPE rotates pairs, so a head needs an even number of values.
+    #[error("the model's head size {head_size} is odd, RoPE needs pairs of values")]
     OddHead {
         /// The head size found.
         head_size: usize,
     },
 }
-
-impl fmt::Display for ShapeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::OutOfRange { name, value, limit } => {
-                write!(f, "the model's {name} is {value}, it must be between 1 and {limit}")
-            }
-            Self::KvHeads { n_heads, n_kv_heads } => {
-                write!(f, "the model's {n_heads} heads are not divisible by its {n_kv_heads} kv heads")
-            }
-            Self::OddHead { head_size } => {
-                write!(f, "the model's head size {head_size} is odd, RoPE needs pairs of values")
-            }
-        }
-    }
-}
-
-impl core::error::Error for ShapeError {}
 
 #[cfg(test)]
 mod tests {
@@ -173,6 +157,6 @@ mod tests {
         assert!(refused(Shape { n_kv_heads: 3, ..good }).contains("3 kv heads"));
         assert!(refused(Shape { head_size: 7, ..good }).contains("head size 7 is odd"));
         let wide = Shape { n_heads: 1 << 16, head_size: 1 << 16, n_kv_heads: 1, ..good };
-        assert!(refused(wide).contains("n_heads · head_size is"));
+        assert!(refused(wide).contains("heads · head_size is"));
     }
 }

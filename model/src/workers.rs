@@ -70,8 +70,8 @@ impl Processors<'_> {
         let all = Shared(items.as_mut_ptr());
         self.workers.run(&|worker| {
             let all = &all; // all of it, not the bare pointer
-            let [first, end] = [worker, worker + 1].map(|worker| count * worker / workers);
-            let [start, stop] = [first, end].map(|part| (part * size).min(length));
+            let (first, end) = (count * worker / workers, count * (worker + 1) / workers);
+            let (start, stop) = ((first * size).min(length), (end * size).min(length));
             // SAFETY: start ≤ stop ≤ length; the workers' ranges do not overlap, and each worker is
             // called once. The slice is borrowed until `run` returns, which is after the last call.
             work(first, unsafe { core::slice::from_raw_parts_mut(all.0.add(start), stop - start) });
@@ -79,30 +79,10 @@ impl Processors<'_> {
     }
 }
 
-/// Threads of the host, for tests and for measuring.
-#[cfg(feature = "std")]
-pub struct Threads(pub usize);
-
-#[cfg(feature = "std")]
-// SAFETY: a scope starts each call once and ends when all have; ending a thread synchronizes.
-unsafe impl Workers for Threads {
-    fn size(&self) -> usize {
-        self.0
-    }
-
-    fn run(&self, job: &(dyn Fn(usize) + Sync)) {
-        std::thread::scope(|scope| {
-            for worker in 1..self.0 {
-                scope.spawn(move || job(worker));
-            }
-            job(0);
-        });
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::processors::Threads;
     use alloc::vec;
 
     #[test]

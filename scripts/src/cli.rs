@@ -53,7 +53,7 @@ pub enum Command {
 /// Which model.
 #[derive(Args, Debug)]
 pub struct ModelArgs {
-    /// A name (stories260K, bedtime260K, stories15M, ...) or a checkpoint in llama2.c's format
+    /// A name (stories260K, bedtime260K, stories15M, smollm2, ...) or a checkpoint in llama2.c's format
     #[arg(default_value = crate::models::DEFAULT)]
     pub model: String,
     /// The tokenizer, where it is not found beside the model
@@ -254,7 +254,7 @@ pub struct BenchArgs {
 /// `fetch`.
 #[derive(Args, Debug)]
 pub struct FetchArgs {
-    /// stories260K, stories15M, stories42M or stories110M
+    /// stories260K, stories15M, stories42M, stories110M or smollm2
     pub name: String,
 }
 

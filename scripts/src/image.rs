@@ -6,19 +6,15 @@ use std::{
 };
 
 use map::{
-    disk::{
-        FLOPPY_BYTES, IMAGE_ALIGN, KERNEL_LBA, LOADER_LBA, MODEL_LBA, SECTOR, SETTINGS_LBA, SETTINGS_SECTORS,
-    },
+    disk::{FLOPPY_BYTES, IMAGE_ALIGN, KERNEL_LBA, LOADER_LBA, MODEL_LBA, SECTOR, SETTINGS_LBA},
     partition::{PartitionEntry, SIGNATURE, SIGNATURE_OFFSET, TABLE_OFFSET},
 };
+use protocol::settings::SETTINGS_BYTES;
 
 use crate::{
     beside::{Beside, WriteError},
     machine_code::MachineCode,
 };
-
-/// Bytes of the settings sectors.
-pub const SETTINGS_BYTES: usize = (SETTINGS_SECTORS * SECTOR) as usize;
 
 /// What the image is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

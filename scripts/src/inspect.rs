@@ -11,17 +11,17 @@ use map::{
     program_header::{self, ProgramHeader},
 };
 use model::{
-    host::checkpoint::{Checkpoint, CheckpointError},
+    crc32::crc32_of,
+    host::{
+        checkpoint::{Checkpoint, CheckpointError},
+        packed::Reader,
+    },
     packed::{MAGIC, Packed, PackedError, PackedHeader},
     shape::Shape,
-    source::Reader,
 };
-use protocol::settings::{Settings, SettingsError};
+use protocol::settings::{SETTINGS_BYTES, Settings, SettingsError};
 
-use crate::{
-    image::SETTINGS_BYTES,
-    machine_code::{PROGRAM_BYTES, program_crc},
-};
+use crate::machine_code::PROGRAM_BYTES;
 
 /// What is in a file.
 #[derive(Debug)]
@@ -88,6 +88,18 @@ pub enum InspectError {
         expected: u32,
         /// What it has; none where its lengths lie.
         found: Option<u32>,
+    },
+    /// Its kernel was built together with another loader.
+    #[error(
+        "{path}: the kernel belongs to the loader {expected:08x}, and the loader is {found:08x}; write the image again"
+    )]
+    Build {
+        /// The file.
+        path: PathBuf,
+        /// The CRC of the loader that the kernel names.
+        expected: u32,
+        /// The CRC of the loader that is there.
+        found: u32,
     },
     /// Its settings are damaged.
     #[error("{path}: {cause}")]
@@ -187,12 +199,17 @@ fn image(path: &Path, file: &mut BufReader<File>, bytes: u64) -> Result<ImageCon
     let [loader, kernel] = programs.map(|(name, lba)| Ok((name, part(name, lba, PROGRAM_BYTES)?)));
     let settings = part("the boot settings", SETTINGS_LBA, SETTINGS_BYTES)?;
     let [loader, kernel] = [loader?, kernel?].map(|(program, bytes)| {
-        let (found, header) = (program_crc(&bytes), ProgramHeader::read(&bytes));
+        let header = ProgramHeader::read(&bytes);
+        let found = header.and_then(|header| Some(crc32_of(&header.covered(&bytes)?)));
         let expected = header.map_or(0, |header| header.crc);
         let intact = header.filter(|header| found == Some(header.crc));
         intact.ok_or_else(|| InspectError::Program { path: path.into(), program, expected, found })
     });
     let (loader, kernel) = (loader?, kernel?);
+    let (expected, found) = (kernel.build, loader.crc);
+    if expected != found {
+        return Err(InspectError::Build { path: path.into(), expected, found });
+    }
     let settings =
         Settings::parse(&settings).map_err(|cause| InspectError::Settings { path: path.into(), cause })?;
     let model = packed(path, file, bytes, at(MODEL_LBA))?;
@@ -263,6 +280,18 @@ mod tests {
             let error = inspect(&path).unwrap_err().to_string();
             assert!(error.contains(what) && error.contains("damaged"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_kernel_of_another_build_is_said() {
+        let (bytes, _folder, path) = built();
+        let mut kernel = embedded::machine_code().kernel;
+        kernel.seal(ProgramHeader { build: 0x1234, ..kernel.header() }).unwrap();
+        let mut mixed = bytes;
+        mixed[(KERNEL_LBA * SECTOR) as usize..][..PROGRAM_BYTES].copy_from_slice(&kernel.file);
+        fs::write(&path, &mixed).unwrap();
+        let error = inspect(&path).unwrap_err().to_string();
+        assert!(error.contains("the kernel belongs to the loader 00001234, and"), "{error}");
     }
 
     #[test]

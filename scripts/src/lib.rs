@@ -5,6 +5,7 @@
 //! ([`emulator`]).
 pub mod bench;
 pub mod beside;
+pub mod child;
 pub mod cli;
 pub mod commands;
 pub mod compare;
@@ -13,6 +14,7 @@ pub mod emulator;
 pub mod fetch;
 pub mod image;
 pub mod inspect;
+pub mod interrupt;
 pub mod iso;
 pub mod locate;
 pub mod machine_code;

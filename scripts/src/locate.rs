@@ -46,13 +46,14 @@ pub fn locate(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::RefCell;
+    use std::{cell::RefCell, ffi::OsString};
 
     /// Without a network, and with no model anywhere.
     fn offline(model: &str) -> (Result<Found, LocateError>, String) {
         let folder = tempfile::tempdir().unwrap();
         let told = RefCell::new(String::new());
-        let fetcher = |_| Ok(Fetcher::new(Some("http://models.invalid".into()), folder.path().into()));
+        let fetcher =
+            |_| Ok(Fetcher::new(Some("http://models.invalid".into()), OsString::new(), folder.path().into()));
         let found = locate(model, &Folders::new(Vec::new()), fetcher, |line| {
             *told.borrow_mut() += &format!("{line}\n");
         });
@@ -75,7 +76,7 @@ mod tests {
         let error = offline("stories15M").0.unwrap_err().to_string();
         assert!(error.contains("cannot be reached") && error.contains("stories15M.bin"), "{error}");
         let (error, told) = offline("nosuch");
-        assert!(error.unwrap_err().to_string().starts_with("no nosuch.bin in any folder"));
+        assert!(error.unwrap_err().to_string().starts_with("no nosuch.bin or nosuch.gguf in any"));
         assert_eq!(told, "", "what is not published is not fetched");
     }
 }

@@ -14,6 +14,9 @@ pub const DEFAULT: &str = "stories260K";
 /// The variable with the folders to look in, separated as in PATH.
 pub const FOLDERS_VARIABLE: &str = "UNREALLM_MODELS";
 
+/// How the files of checkpoints end: llama2.c's format, and GGUF.
+const ENDINGS: [&str; 2] = ["bin", "gguf"];
+
 /// A file of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelFile {
@@ -68,7 +71,7 @@ pub enum ModelsError {
         path: PathBuf,
     },
     /// A name was given, and no folder has it.
-    #[error("no {name}.bin in {looked}; {}", advice(name))]
+    #[error("no {name}.bin or {name}.gguf in {looked}; {}", advice(name))]
     NotFound {
         /// The name.
         name: String,
@@ -145,8 +148,8 @@ impl Folders {
         if path.components().count() > 1 || path.extension().is_some() {
             return Err(ModelsError::NoFile { path: path.into() });
         }
-        let file = format!("{model}.bin");
-        if let Some(path) = self.all.iter().map(|folder| folder.join(&file)).find(|path| path.is_file()) {
+        let files = |folder: &PathBuf| ENDINGS.map(|ending| folder.join(format!("{model}.{ending}")));
+        if let Some(path) = self.all.iter().flat_map(files).find(|path| path.is_file()) {
             return Ok(Found { name: model.into(), checkpoint: ModelFile::OnDisk(path) });
         }
         if model == embedded::MODEL_NAME {
@@ -234,6 +237,9 @@ mod tests {
         let first = folders[0].path().join("tiny.bin");
         fs::write(&first, b"checkpoint").unwrap();
         assert_eq!(search.find("tiny").unwrap().checkpoint, ModelFile::OnDisk(first));
+        let gguf = folders[0].path().join("large.gguf");
+        fs::write(&gguf, b"checkpoint").unwrap();
+        assert_eq!(search.find("large").unwrap().checkpoint, ModelFile::OnDisk(gguf));
         let by_path = search.find(second.to_str().unwrap()).unwrap();
         assert_eq!(by_path, Found { name: "tiny".into(), checkpoint: ModelFile::OnDisk(second) });
     }

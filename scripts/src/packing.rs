@@ -11,8 +11,9 @@ use model::{
     host::{
         checkpoint::{Checkpoint, CheckpointError},
         pack::{PackError, pack},
+        packed::fit_name,
     },
-    packed::{Packed, PackedHeader, fit_name},
+    packed::{Packed, PackedHeader},
     shape::Shape,
     tokenizer::{Tokenizer, TokenizerError},
 };

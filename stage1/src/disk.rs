@@ -1,67 +1,50 @@
 //! Reading the loader by INT 13h.
 use core::arch::{asm, global_asm};
-use core::cell::UnsafeCell;
+use core::cell::Cell;
 use core::mem::{MaybeUninit, offset_of};
-use map::disk::{LOADER_LBA, PROGRAM_SECTORS};
-use map::int13::{DiskAddressPacket, Geometry};
+use map::disk::{LOADER_LBA, PROGRAM_SECTORS, SECTOR};
+use map::int13::{
+    CHECK_EXTENSIONS, DiskAddressPacket, EXTENSIONS_ANSWER, EXTENSIONS_ASK, GET_PARAMETERS, Geometry,
+    PACKET_ACCESS, READ_CHS, READ_EXTENDED, RESET,
+};
 use map::low_memory::PROGRAM_DATA;
 
-/// Functions, in AH.
-const RESET: u16 = 0x0000;
-const READ_CHS: u16 = 0x0201; // AL = 1 sector
-const GEOMETRY: u16 = 0x0800;
-const CHECK_EXTENSIONS: u16 = 0x4100;
-const READ_EXTENDED: u16 = 0x4200;
-/// What CHECK_EXTENSIONS wants in BX and gives back with its bytes swapped.
-const EXTENSIONS_ASK: Input = Input::new(0x55AA);
-const EXTENSIONS_ANSWER: u16 = 0xAA55;
-/// Bit of CX in that answer: AH=42h is there.
-const PACKET_ACCESS: u16 = 1;
 /// How many reads may fail, with a reset after each: a drive that spins up needs a few.
 const TRIES: u8 = 5;
 /// Sectors in an extended read. 4 KiB divide both the load address and the 64 KB that no read may
 /// cross.
 const EXTENDED_STEP: u16 = 8;
 /// A sector in units of real-mode segments.
-const PARAGRAPHS_PER_SECTOR: u16 = 512 / 16;
+const PARAGRAPHS_PER_SECTOR: u16 = SECTOR as u16 / 16;
 
 const _: () =
     assert!(PROGRAM_DATA.start.is_multiple_of(4096) && PROGRAM_SECTORS.is_multiple_of(EXTENDED_STEP as u32));
 
-/// The drive that we came from, and how far we read.
+/// The drive that we came from, and how far we read. Cells, as the entry code, the thunk and the BIOS
+/// reach it beside us.
 #[repr(C)]
 pub struct Disk {
     /// What the next call reads, and to where.
-    packet: DiskAddressPacket,
+    packet: Cell<DiskAddressPacket>,
     /// The BIOS's number of the drive. The entry code puts it here.
-    pub drive: u8,
+    drive: Cell<u8>,
     /// How many reads may still fail.
-    tries: u8,
+    tries: Cell<u8>,
     /// The shape, where sectors must be named by cylinder, head and sector.
-    geometry: Option<Geometry>,
+    geometry: Cell<Option<Geometry>>,
 }
 
-/// A static that one reference at a time may change.
-#[repr(transparent)]
-pub struct Single<T>(UnsafeCell<T>);
-
-// SAFETY: the boot sector has one thread of execution and no interrupt handlers of its own.
-unsafe impl<T> Sync for Single<T> {}
-
-impl<T> Single<T> {
-    /// The address of what is inside.
-    pub const fn get(&self) -> *mut T {
-        self.0.get()
-    }
-}
+// SAFETY: the boot sector runs on one processor and has no interrupt handlers of its own; the BIOS's
+// know nothing of it.
+unsafe impl Sync for Disk {}
 
 /// Starts with the loader's first sectors.
-pub static DISK: Single<Disk> = Single(UnsafeCell::new(Disk {
-    packet: DiskAddressPacket::new(LOADER_LBA, EXTENDED_STEP, (PROGRAM_DATA.start >> 4) as u16),
-    drive: 0,
-    tries: TRIES,
-    geometry: None,
-}));
+pub static DISK: Disk = Disk {
+    packet: Cell::new(DiskAddressPacket::new(LOADER_LBA, EXTENDED_STEP, (PROGRAM_DATA.start >> 4) as u16)),
+    drive: Cell::new(0),
+    tries: Cell::new(TRIES),
+    geometry: Cell::new(None),
+};
 
 /// Where the entry code leaves the drive's number.
 pub const DRIVE_OFFSET: usize = offset_of!(Disk, drive);
@@ -69,30 +52,30 @@ pub const DRIVE_OFFSET: usize = offset_of!(Disk, drive);
 impl Disk {
     /// Extended reads where the BIOS has them, cylinder, head and sector otherwise.
     #[inline(always)]
-    pub fn find_addressing(&mut self) -> Option<()> {
-        let extensions = int13(CHECK_EXTENSIONS, EXTENSIONS_ASK, ANY, ANY);
+    pub fn find_addressing(&self) -> Option<()> {
+        let extensions = int13(CHECK_EXTENSIONS, Input::new(EXTENSIONS_ASK), ANY, ANY);
         if extensions.bx == EXTENSIONS_ANSWER && extensions.cx & PACKET_ACCESS != 0 {
             return extensions.succeeded();
         }
-        self.packet.sectors = 1;
-        let shape = int13(GEOMETRY, ANY, ANY, ANY);
-        self.geometry = Geometry::from_registers(shape.cx, shape.dx);
-        self.geometry?;
+        self.change_packet(|packet| packet.sectors = 1);
+        let shape = int13(GET_PARAMETERS, ANY, ANY, ANY);
+        self.geometry.set(Geometry::from_registers(shape.cx, shape.dx));
+        self.geometry.get()?;
         shape.succeeded()
     }
 
     /// Reads what the packet names.
     #[inline(always)]
-    pub fn read(&mut self) -> Option<()> {
-        match self.geometry {
+    pub fn read(&self) -> Option<()> {
+        match self.geometry.get() {
             None => {
                 // Each time anew: a BIOS that fails puts the sectors it did read here, often none.
-                self.packet.sectors = EXTENDED_STEP;
+                self.change_packet(|packet| packet.sectors = EXTENDED_STEP);
                 int13(READ_EXTENDED, ANY, ANY, ANY)
             }
             Some(geometry) => {
                 let chs = geometry.chs(self.sector().into());
-                int13(READ_CHS, Input::new(0), Input::new(chs.cx), Input::new(u16::from(chs.head) << 8))
+                int13(READ_CHS | 1, Input::new(0), Input::new(chs.cx), Input::new(u16::from(chs.head) << 8))
             }
         }
         .succeeded()
@@ -100,17 +83,19 @@ impl Disk {
 
     /// Moves on by what [`Self::read`] read.
     #[inline(always)]
-    pub fn advance(&mut self) {
-        self.packet.lba += u32::from(self.packet.sectors);
-        self.packet.segment += self.packet.sectors * PARAGRAPHS_PER_SECTOR;
+    pub fn advance(&self) {
+        self.change_packet(|packet| {
+            packet.lba += u32::from(packet.sectors);
+            packet.segment += packet.sectors * PARAGRAPHS_PER_SECTOR;
+        });
     }
 
     /// Resets the drive. `None` if that was tried often enough.
     #[inline(always)]
-    pub fn try_again(&mut self) -> Option<()> {
+    pub fn try_again(&self) -> Option<()> {
         int13(RESET, ANY, ANY, ANY);
-        self.tries -= 1;
-        (self.tries != 0).then_some(())
+        self.tries.set(self.tries.get() - 1);
+        (self.tries.get() != 0).then_some(())
     }
 
     /// Is there more of the loader to read?
@@ -124,7 +109,20 @@ impl Disk {
     fn sector(&self) -> u8 {
         // SAFETY: the lowest byte of a field of ours. Volatile because LLVM would keep all four in
         // a register through the loop, and 16-bit code pays a prefix for each use of one.
-        unsafe { (&raw const self.packet.lba).cast::<u8>().read_volatile() }
+        unsafe { (&raw const (*self.packet.as_ptr()).lba).cast::<u8>().read_volatile() }
+    }
+
+    #[inline(always)]
+    fn change_packet(&self, change: impl FnOnce(&mut DiskAddressPacket)) {
+        let mut packet = self.packet.get();
+        change(&mut packet);
+        self.packet.set(packet);
+    }
+
+    /// The BIOS's number of the drive.
+    #[inline(always)]
+    pub fn drive(&self) -> u8 {
+        self.drive.get()
     }
 }
 
@@ -137,8 +135,8 @@ const ANY: Input = Input::uninit();
 #[inline(always)]
 fn int13(ax: u16, bx: Input, cx: Input, dx: Input) -> Answer {
     let (bx_out, cx_out, dx_out, failed);
-    // SAFETY: the BIOS writes only to ES:BX or to the packet's buffer, both in the loader's
-    // memory; all registers that it may change are outputs or saved by the thunk.
+    // SAFETY: the BIOS writes only to where the packet or ES:BX says, which is memory for the loader,
+    // and to the packet, which is a cell. Registers that it may change are outputs or saved by the thunk.
     unsafe {
         asm!("callw {thunk}", thunk = sym int13_thunk,
             inout("ax") ax => _, inout("bx") bx => bx_out, inout("cx") cx => cx_out,
@@ -168,13 +166,13 @@ unsafe extern "C" {
 }
 
 // IN: AX, BX, CX, DH as INT 13h wants them. OUT: BX, CX, DX as it leaves them, DI = 0 if all is well,
-// -1 if the carry flag was set. CLOBBER: AX. SI is LLVM's own, so it is saved; ES:DI = 0 keeps
-// AH=08h of some BIOSes in order.
+// -1 if the carry flag was set. CLOBBER: AX. ESI is LLVM's own, so no operand can name it: the thunk
+// sets SI and saves all of ESI.
 global_asm!(
     ".section .text.int13, \"ax\"",
     "int13_thunk:",
-    "push bp",
-    "push si",
+    "push ebp",
+    "push esi",
     "push es",
     "mov dl, [{disk} + {drive}]",
     "mov es, [{disk} + {segment}]",
@@ -182,12 +180,12 @@ global_asm!(
     "int 0x13",
     "sbb di, di",
     "pop es",
-    "pop si",
-    "pop bp",
+    "pop esi",
+    "pop ebp",
     ".byte 0xC3", // RET of 16 bits
     disk = sym DISK,
     drive = const DRIVE_OFFSET,
-    segment = const offset_of!(Disk, packet.segment),
+    segment = const offset_of!(Disk, packet) + offset_of!(DiskAddressPacket, segment),
 );
 
 const _: () = assert!(offset_of!(Disk, packet) == 0, "the thunk takes the one's address for the other's");

@@ -20,17 +20,15 @@ use failure::{Failure, OrStop};
 
 /// The order of a boot.
 extern "C" fn boot() -> ! {
-    // SAFETY: the only reference to it; from here on there is one thread of execution.
-    let disk = unsafe { &mut *DISK.get() };
     unreal::check_real_mode().or_stop(Failure::VirtualMode);
     a20::open();
     unreal::enter();
-    disk.find_addressing().or_stop(Failure::Geometry);
-    while disk.wants_more() {
-        match disk.read() {
-            Some(()) => disk.advance(),
-            None => disk.try_again().or_stop(Failure::Read),
+    DISK.find_addressing().or_stop(Failure::Geometry);
+    while DISK.wants_more() {
+        match DISK.read() {
+            Some(()) => DISK.advance(),
+            None => DISK.try_again().or_stop(Failure::Read),
         }
     }
-    entry::jump_to_loader(disk.drive)
+    entry::jump_to_loader(DISK.drive())
 }

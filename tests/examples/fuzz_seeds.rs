@@ -4,11 +4,15 @@
 //! `cargo run -p unreallm-tests --example fuzz_seeds`
 use std::{error::Error, fs, io::Cursor, path::Path};
 
-use model::engine::EngineKind;
-use model::host::{
-    checkpoint::{Checkpoint, Weight},
-    pack::pack,
-    synth::{parse_shape, write_checkpoint},
+use model::{
+    engine::EngineKind,
+    host::{
+        checkpoint::{Checkpoint, Weight},
+        gguf::{GgufVocabulary, GgufWriter, LlamaConfig, Metadata, Strings, TensorInfo, TensorType, Value},
+        pack::pack,
+        synth::{parse_shape, write_checkpoint},
+        vocabulary::pack_gguf,
+    },
 };
 use protocol::settings::Settings;
 
@@ -16,6 +20,23 @@ use protocol::settings::Settings;
 const FIRST_LINE: usize = "unreallm-settings crc=xxxxxxxx\n".len();
 /// Pieces of the tokenizer that are enough: the special ones and a few bytes, then pieces of text.
 const PIECES: [std::ops::Range<usize>; 2] = [0..6, 259..290];
+
+/// A small model with every optional tensor; its rows are blocks of 32 numbers.
+const GGUF_MODEL: LlamaConfig = LlamaConfig {
+    context_length: 8,
+    embedding_length: 32,
+    block_count: 1,
+    feed_forward_length: 32,
+    head_count: 1,
+    head_count_kv: 1,
+    head_size: 32,
+    vocab_size: 6,
+    epsilon: 1e-5,
+    rope_base: 10_000.0,
+    rope_factor: 2.0,
+    rope_freqs: true,
+    tied: false,
+};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let own = small_shape("4,6,1,2,1,-5,3")?;
@@ -25,6 +46,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     seed("checkpoint", "version_1", &version_1(&own)?)?;
     seed("packed", "own_classifier", &packed(&own)?)?;
     seed("packed", "shared_classifier", &packed(&shared)?)?;
+
+    seed("gguf", "bpe", &gguf(GGUF_MODEL, byte_level_bpe(), TensorType::Q8_0)?)?;
+    let tied = LlamaConfig { tied: true, rope_freqs: false, rope_factor: 1.0, ..GGUF_MODEL };
+    let tiny =
+        LlamaConfig { embedding_length: 4, feed_forward_length: 6, head_count: 2, head_size: 2, ..tied };
+    seed("gguf", "sentence_piece", &gguf(tiny, sentence_piece(), TensorType::F16)?)?;
 
     let file =
         fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../model/bedtime260K/bedtime260K.tok.bin"))?;
@@ -47,6 +74,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     seed("encoder", "story", "Once upon a time, there was a little girl named Lily.\n".as_bytes())?;
     seed("encoder", "bytes", "größer € 🙂 <0x41>".as_bytes())?;
     seed("vocabulary", "merges", b"0a\n0b\n0c\n0 \n1ab\n2bc\n3 a\n4abab\nab abc abab")?;
+    seed("packed_vocabulary", "bpe", &packed_vocabulary(&byte_level_bpe(), "a a<|im_end|>1")?)?;
+    seed("packed_vocabulary", "sentence_piece", &packed_vocabulary(&sentence_piece(), "a a\n</s>")?)?;
     seed("vocabulary", "bytes", "1\u{e9}\n2€\né € è".as_bytes())?;
 
     let utf8 = "\tLily’s dog – größer\r\nα € 🙂 \x08 a word that goes on and on and on and then a longwordthatwraps over";
@@ -107,6 +136,58 @@ fn packed(version_0: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
 fn text_of(settings: &Settings) -> Result<Vec<u8>, Box<dyn Error>> {
     let sectors = settings.to_sectors()?;
     Ok(sectors[FIRST_LINE..].iter().copied().take_while(|&byte| byte != 0).collect())
+}
+
+/// A GGUF of this model and tokenizer; matrices are zeros of `matrices`, vectors ones of f32.
+fn gguf(config: LlamaConfig, tokenizer: Metadata, matrices: TensorType) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut metadata = config.metadata();
+    tokenizer.iter().for_each(|(key, value)| metadata.push(key, value.clone()));
+    let mut writer = GgufWriter::new(metadata);
+    for (name, dims) in config.tensors() {
+        writer.add(&name, &dims, if dims.len() == 1 { TensorType::F32 } else { matrices })?;
+    }
+    let mut file = Vec::new();
+    writer.write(&mut file, |tensor: &TensorInfo, out| match tensor.tensor_type {
+        TensorType::F32 => out.write_all(&1f32.to_le_bytes().repeat(tensor.columns())),
+        _ => out.write_all(&vec![0; tensor.bytes as usize]),
+    })?;
+    Ok(file)
+}
+
+/// The keys of a tokenizer of byte-level BPE with `GGUF_MODEL`'s tokens.
+fn byte_level_bpe() -> Metadata {
+    let mut keys = Metadata::default();
+    keys.push("general.alignment", 8);
+    keys.push("tokenizer.ggml.model", "gpt2");
+    keys.push("tokenizer.ggml.pre", "smollm");
+    let tokens = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "\u{120}", "a", "\u{120}a"];
+    keys.push("tokenizer.ggml.tokens", tokens.into_iter().collect::<Strings>());
+    keys.push("tokenizer.ggml.token_type", &[3, 3, 3, 1, 1, 1][..]);
+    keys.push("tokenizer.ggml.merges", ["\u{120} a"].into_iter().collect::<Strings>());
+    keys.push("tokenizer.ggml.eos_token_id", 2);
+    keys.push("tokenizer.ggml.padding_token_id", Value::I64(-1));
+    keys.push("tokenizer.ggml.add_bos_token", false);
+    keys.push("tokenizer.chat_template", "{{ messages }}");
+    keys
+}
+
+/// The keys of a SentencePiece tokenizer with `GGUF_MODEL`'s tokens.
+fn sentence_piece() -> Metadata {
+    let mut keys = Metadata::default();
+    keys.push("tokenizer.ggml.model", "llama");
+    let tokens = ["<unk>", "<s>", "</s>", "<0x0A>", "\u{2581}", "a"];
+    keys.push("tokenizer.ggml.tokens", tokens.into_iter().collect::<Strings>());
+    keys.push("tokenizer.ggml.scores", &[0.0, 0.0, 0.0, 0.0, -1.0, -2.0][..]);
+    keys.push("tokenizer.ggml.token_type", &[2, 3, 3, 6, 1, 1][..]);
+    keys
+}
+
+/// A text with its length before it, and the packed vocabulary that these keys make.
+fn packed_vocabulary(keys: &Metadata, text: &str) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut seed = vec![text.len() as u8];
+    seed.extend(text.as_bytes());
+    seed.extend(pack_gguf(&GgufVocabulary::of(keys)?)?.into_iter().flat_map(u32::to_le_bytes));
+    Ok(seed)
 }
 
 /// A tokenizer file's pieces, with their headers.

@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn the_regions_are_the_whole_image() {
         let (mut image, model) = (vec![0; 1 << 20], 500_000);
-        let header = ProgramHeader { magic: 0, crc: 0, data_bytes: 0x3000, code_bytes: 0x8000 };
+        let header = ProgramHeader { magic: 0, crc: 0, data_bytes: 0x3000, code_bytes: 0x8000, build: 0 };
         for lba in [LOADER_LBA, KERNEL_LBA] {
             image[(lba * SECTOR) as usize..][..ProgramHeader::BYTES].copy_from_slice(&header.to_bytes());
         }

@@ -1,4 +1,4 @@
-//! QEMU's debugger port, for the one thing that its control socket does not offer: writing to memory.
+//! QEMU's debugger port, for what its control socket does not offer: writing to memory, and stopping at a place.
 //!
 //! Source: GDB manual, appendix E, "GDB remote serial protocol".
 use std::{
@@ -36,6 +36,25 @@ impl Gdb {
         self.command(&format!("M{address:x},{:x}:{data}", bytes.len()))
     }
 
+    /// Lets the machine run until it is about to execute the instruction at the linear address `place`.
+    ///
+    /// # Errors
+    /// As [`Gdb::write`]; [`Error::Io`] too if it does not come there within some seconds.
+    pub fn run_to(&mut self, place: u32) -> Result<(), Error> {
+        self.command(&format!("Z0,{place:x},1"))?;
+        self.send("c")?;
+        // `+`, then why it stopped: a packet that begins with T and ends with a sum.
+        let mut answer = Vec::new();
+        while answer.iter().rev().nth(2) != Some(&b'#') {
+            let mut byte = [0];
+            self.0.read_exact(&mut byte).map_err(Error::io("read the debugger port"))?;
+            answer.extend(byte);
+        }
+        self.0.write_all(b"+").map_err(Error::io("write to the debugger port"))?;
+        ensure_answer(answer.starts_with(b"+$T"), "c", &answer)?;
+        self.command(&format!("z0,{place:x},1"))
+    }
+
     /// Lets the machine run on.
     ///
     /// # Errors
@@ -45,18 +64,22 @@ impl Gdb {
     }
 
     fn command(&mut self, command: &str) -> Result<(), Error> {
-        self.0.write_all(packet(command).as_bytes()).map_err(Error::io("write to the debugger port"))?;
+        self.send(command)?;
         // `+`, then the answer's packet.
         let mut answer = [0; b"+$OK#9a".len()];
         self.0.read_exact(&mut answer).map_err(Error::io("read the debugger port"))?;
-        match &answer {
-            b"+$OK#9a" => Ok(()),
-            other => Err(Error::Answer {
-                asked: command.to_owned(),
-                answer: String::from_utf8_lossy(other).into_owned(),
-            }),
-        }
+        ensure_answer(&answer == b"+$OK#9a", command, &answer)
     }
+
+    fn send(&mut self, command: &str) -> Result<(), Error> {
+        self.0.write_all(packet(command).as_bytes()).map_err(Error::io("write to the debugger port"))
+    }
+}
+
+/// Fails with what was asked and answered, unless the answer is right.
+fn ensure_answer(is_right: bool, asked: &str, answer: &[u8]) -> Result<(), Error> {
+    let answer = || String::from_utf8_lossy(answer).into_owned();
+    if is_right { Ok(()) } else { Err(Error::Answer { asked: asked.to_owned(), answer: answer() }) }
 }
 
 /// `$`, the command, `#` and the sum of its bytes.

@@ -202,16 +202,19 @@ pub fn tell(packed: &[u8], settings: &Settings) -> Result<(String, Vec<TraceReco
     };
     let encoder = Encoder::new(&text.tokenizer).map_err(refused("the tokenizer"))?;
     let prompt = encoder.encode(&settings.prompt).map_err(refused("the prompt"))?;
-    let sampler = Sampler::new(text.tables, settings.temperature, settings.topp, settings.seed);
+    let Settings { temperature, topp, seed, .. } = *settings;
+    let sampler = Sampler::new(text.tables, text.shape.vocab_size, temperature, topp, seed);
+    let sampler = sampler.map_err(refused("the sampler"))?;
     let options = Options {
         steps: settings.steps as usize,
         trace: true,
         endless: settings.endless,
         raw_bytes: settings.raw_bytes,
     };
-    let mut generator = Generator::new(&mut *engine, &text.tokenizer, sampler, &prompt, options);
+    let generator = Generator::new(&mut *engine, &text.tokenizer, sampler, &prompt, options);
+    let mut generator = generator.map_err(refused("the engine"))?;
     let (mut told, mut trace) = (Vec::new(), Vec::new());
-    while let Some(step) = generator.step().map_err(refused("the engine"))? {
+    while let Some(step) = generator.step() {
         told.extend(step.piece.bytes());
         trace.extend(TraceRecord::of(&step));
     }

@@ -12,7 +12,8 @@
 //! nasty_bios           a floppy that goes in first and makes the BIOS misbehave
 //! v86_monitor          a floppy that runs the boot sector in virtual-8086 mode
 //! qmp                  QEMU's control socket: registers, memory, stop
-//! gdb                  QEMU's debugger port: writing to memory
+//! gdb                  QEMU's debugger port: writing to memory, stopping at a place
+//! symbols              where a program's variables are
 //! registers            CR0, CS and EIP out of what QEMU or Bochs prints
 //! screen, cp437        the VGA text screen out of the bytes at 0xB8000
 //! browser              Chromium and Node, where the page and v86 run
@@ -41,6 +42,7 @@ pub mod qemu;
 pub mod qmp;
 pub mod registers;
 pub mod screen;
+pub mod symbols;
 pub mod transcript;
 pub mod v86_monitor;
 

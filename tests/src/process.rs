@@ -104,6 +104,27 @@ impl Process {
         self.started.elapsed()
     }
 
+    /// The processors' time that it has used so far, all its threads together.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] where the system does not tell, [`Error::Io`] if it has ended.
+    #[cfg(target_os = "linux")]
+    pub fn cpu_time(&self) -> Result<Duration, Error> {
+        let pid = nix::unistd::Pid::from_raw(self.child.id() as i32);
+        let time = nix::time::clock_getcpuclockid(pid).and_then(nix::time::clock_gettime);
+        time.map(Duration::from)
+            .map_err(|errno| Error::io("read the emulator's processor time")(errno.into()))
+    }
+
+    /// The processors' time that it has used so far, all its threads together.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] where the system does not tell, [`Error::Io`] if it has ended.
+    #[cfg(not(target_os = "linux"))]
+    pub fn cpu_time(&self) -> Result<Duration, Error> {
+        Err(Error::Missing { program: "a clock of another process".into(), hint: "Linux has one" })
+    }
+
     /// The time limit.
     pub fn limit(&self) -> Duration {
         self.limit

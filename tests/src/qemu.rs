@@ -51,6 +51,8 @@ pub enum Storage {
     Stalling(u32),
     /// The second drive of the second IDE channel; the first of the first holds zeros.
     LastIde,
+    /// The second drive of the second IDE channel, and no other.
+    OnlyLastIde,
 }
 
 /// QEMU's name of a [`Storage::Stalling`] drive.
@@ -170,6 +172,7 @@ impl Qemu {
                 storage.extend(["-drive", zeros].map(String::from));
                 storage
             }
+            Storage::OnlyLastIde => vec!["-drive".into(), format!("{file},if=ide,index=3")],
             Storage::Stalling(bytes) => vec![
                 "-drive".into(),
                 format!("{file},id={STALLING},throttling.bps-read=1,throttling.bps-read-max={bytes}"),
@@ -221,12 +224,20 @@ impl QemuMachine {
         Ok(self.qmp.as_mut().expect("connected above"))
     }
 
-    /// The processor's registers. The machine runs on.
+    /// The first processor's registers. The machine runs on.
     ///
     /// # Errors
     /// [`Error::Answer`] if QEMU's answer cannot be read.
     pub fn registers(&mut self) -> Result<Registers, Error> {
-        let text = self.qmp()?.monitor("info registers")?;
+        self.registers_of(0)
+    }
+
+    /// The same of any processor.
+    ///
+    /// # Errors
+    /// As [`QemuMachine::registers`].
+    pub fn registers_of(&mut self, processor: u32) -> Result<Registers, Error> {
+        let text = self.qmp()?.monitor_of(processor, "info registers")?;
         Registers::from_qemu(&text).ok_or(Error::Answer { asked: "info registers".into(), answer: text })
     }
 
@@ -235,11 +246,24 @@ impl QemuMachine {
     /// # Errors
     /// [`Error::Answer`] or [`Error::Io`] if QEMU does not do it.
     pub fn overwrite(&mut self, address: u32, bytes: &[u8]) -> Result<(), Error> {
-        let socket = self.folder.path().join("gdb");
-        self.qmp()?.monitor(&format!("gdbserver unix:{},server=on,wait=off", socket.display()))?;
-        let mut gdb = Gdb::connect(&socket)?;
+        let mut gdb = self.gdb()?;
         gdb.write(address, bytes)?;
         gdb.detach()
+    }
+
+    /// Lets the machine run until it is about to execute the instruction at the linear address `place`. There it
+    /// stands still.
+    ///
+    /// # Errors
+    /// [`Error::Answer`] or [`Error::Io`] if it does not come there.
+    pub fn run_to(&mut self, place: u32) -> Result<(), Error> {
+        self.gdb()?.run_to(place)
+    }
+
+    fn gdb(&mut self) -> Result<Gdb, Error> {
+        let socket = self.folder.path().join("gdb");
+        self.qmp()?.monitor(&format!("gdbserver unix:{},server=on,wait=off", socket.display()))?;
+        Gdb::connect(&socket)
     }
 
     /// A copy of `size` bytes of physical memory from `address` on. The machine runs on.

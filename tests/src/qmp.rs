@@ -56,12 +56,21 @@ impl Qmp {
         }
     }
 
-    /// Runs a command of QEMU's monitor for people, such as `info registers`.
+    /// Runs a command of QEMU's monitor for people, such as `info registers`, on the first processor.
     ///
     /// # Errors
     /// As [`Qmp::execute`].
     pub fn monitor(&mut self, line: &str) -> Result<String, Error> {
-        let answer = self.execute("human-monitor-command", json!({ "command-line": line }))?;
+        self.monitor_of(0, line)
+    }
+
+    /// The same on any processor.
+    ///
+    /// # Errors
+    /// As [`Qmp::execute`].
+    pub fn monitor_of(&mut self, processor: u32, line: &str) -> Result<String, Error> {
+        let arguments = json!({ "command-line": line, "cpu-index": processor });
+        let answer = self.execute("human-monitor-command", arguments)?;
         match answer {
             Value::String(text) => Ok(text),
             other => Err(Error::Answer { asked: line.to_owned(), answer: other.to_string() }),

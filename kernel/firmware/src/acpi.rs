@@ -2,9 +2,13 @@
 //!
 //! Source: ACPI specification 6.5: 5.2.5 (finding the RSDP), 5.2.7 (RSDT), 5.2.12 (MADT).
 
+use core::ops::Range;
+use map::low_memory::EBDA_LOWEST;
+
 /// Physical memory, as far as tables are read from it.
 pub trait Memory {
-    /// Copies the bytes from `address` on.
+    /// Copies the bytes from `address` on. They are of the BIOS's data areas, of its ROM, or of a table whose address
+    /// stands in a table that adds up; never of what may be a device's registers, where reading has effects.
     fn read(&self, address: u32, out: &mut [u8]);
 }
 
@@ -18,9 +22,10 @@ const RSDP_BYTES: usize = 20;
 const RSDP_RSDT: usize = 16;
 /// The word that holds the extended BIOS data area's segment.
 const EBDA_SEGMENT: u32 = 0x40E;
-/// How much of it is searched, and where else.
+/// Where it may be: below video memory. How much of it is searched, and where else.
+const EBDA: Range<u32> = EBDA_LOWEST..0xA_0000 - EBDA_BYTES + 1;
 const EBDA_BYTES: u32 = 1024;
-const ROM: (u32, u32) = (0xE_0000, 0x10_0000);
+const ROM: Range<u32> = 0xE_0000..0x10_0000;
 /// Each table: signature, length at 4, then up to 36 bytes of header.
 const HEADER_BYTES: u32 = 36;
 const HEADER_LENGTH: usize = 4;
@@ -57,14 +62,14 @@ impl ProcessorList {
     pub fn find(memory: &impl Memory) -> Option<Self> {
         let rsdt = find_rsdt(memory)?;
         let length = table_length(memory, rsdt, *b"RSDT")?;
-        (HEADER_BYTES..length)
+        (HEADER_BYTES..length & !3) // whole entries
             .step_by(size_of::<u32>())
             .filter_map(|at| rsdt.checked_add(at).map(|at| word(memory, at)))
             .find_map(|table| Self::from_madt(memory, table))
     }
 
     fn from_madt(memory: &impl Memory, madt: u32) -> Option<Self> {
-        let length = table_length(memory, madt, MADT_SIGNATURE)?;
+        let length = table_length(memory, madt, MADT_SIGNATURE).filter(|&length| length >= MADT_ENTRIES)?;
         let local_apic = word(memory, madt + MADT_LOCAL_APIC);
         let mut found = Self { local_apic, ids: [0; MAX_PROCESSORS], count: 0, listed: 0 };
         let mut at = MADT_ENTRIES;
@@ -94,14 +99,18 @@ fn find_rsdt(memory: &impl Memory) -> Option<u32> {
     let mut segment = [0; 2];
     memory.read(EBDA_SEGMENT, &mut segment);
     let ebda = u32::from(u16::from_le_bytes(segment)) << 4;
-    let in_ebda = (ebda..ebda + EBDA_BYTES).step_by(RSDP_STEP as usize);
-    let in_rom = (ROM.0..ROM.1).step_by(RSDP_STEP as usize);
-    in_ebda.chain(in_rom).find_map(|address| {
-        let mut rsdp = [0; RSDP_BYTES];
-        memory.read(address, &mut rsdp);
-        let sum = rsdp.iter().fold(0u8, |sum, &byte| sum.wrapping_add(byte));
-        (rsdp.starts_with(&RSDP_SIGNATURE) && sum == 0)
-            .then(|| u32::from_le_bytes([rsdp[RSDP_RSDT], rsdp[17], rsdp[18], rsdp[19]]))
+    let places = [if EBDA.contains(&ebda) { ebda..ebda + EBDA_BYTES } else { 0..0 }, ROM];
+    places.into_iter().find_map(|mut place| {
+        while place.len() >= RSDP_BYTES {
+            let mut rsdp = [0; RSDP_BYTES];
+            memory.read(place.start, &mut rsdp);
+            let sum = rsdp.iter().fold(0u8, |sum, &byte| sum.wrapping_add(byte));
+            if rsdp.starts_with(&RSDP_SIGNATURE) && sum == 0 {
+                return Some(u32::from_le_bytes([rsdp[RSDP_RSDT], rsdp[17], rsdp[18], rsdp[19]]));
+            }
+            place.start += RSDP_STEP;
+        }
+        None
     })
 }
 
@@ -133,15 +142,20 @@ mod tests {
     use super::*;
     use std::vec::Vec;
 
-    /// A megabyte and a bit; what is outside reads as zeros.
+    /// A megabyte and a bit. Nothing else may be read, nor video memory and what is on cards.
     struct Fake(Vec<u8>);
 
     impl Memory for Fake {
         fn read(&self, address: u32, out: &mut [u8]) {
-            for (i, byte) in out.iter_mut().enumerate() {
-                *byte = self.0.get(address as usize + i).copied().unwrap_or(0);
-            }
+            let at = address as usize..address as usize + out.len();
+            assert!(at.end <= 0xA_0000 || at.start >= 0xE_0000, "{at:x?} is read");
+            out.copy_from_slice(&self.0[at]);
         }
+    }
+
+    /// A megabyte and a bit of zeros.
+    fn empty() -> Fake {
+        Fake(std::vec![0; 0x10_1000])
     }
 
     fn with_checksum(mut table: Vec<u8>, at: usize) -> Vec<u8> {
@@ -162,7 +176,7 @@ mod tests {
     const MADT_AT: usize = 0x10_0200;
 
     fn machine(rsdp_at: usize, entries: &[&[u8]]) -> Fake {
-        let mut memory = std::vec![0; 0x10_1000];
+        let Fake(mut memory) = empty();
         memory[0x40E..0x410].copy_from_slice(&0x9FC0u16.to_le_bytes());
         let mut rsdp = b"RSD PTR \0UNREAL\0".to_vec();
         rsdp.extend((RSDT_AT as u32).to_le_bytes());
@@ -207,7 +221,26 @@ mod tests {
             memory.0[broken] ^= 0x40;
             assert_eq!(ProcessorList::find(&memory), None, "{broken:#x}");
         }
-        assert_eq!(ProcessorList::find(&Fake(Vec::new())), None);
+        assert_eq!(ProcessorList::find(&empty()), None);
+    }
+
+    #[test]
+    fn an_ebda_that_cannot_be_is_not_searched() {
+        for segment in [0u16, 0x40, 0x7FFF, 0x9FC1, 0xA000, 0xB800, 0xFFFF] {
+            let mut memory = machine(0xF_0000, &[&[0, 8, 0, 3, 1, 0, 0, 0]]);
+            memory.0[0x40E..0x410].copy_from_slice(&segment.to_le_bytes());
+            assert_eq!(ProcessorList::find(&memory).unwrap().ids(), [3]);
+        }
+    }
+
+    #[test]
+    fn nothing_behind_a_short_table_is_read() {
+        let mut memory = machine(0xF_0000, &[]);
+        let end = memory.0.len() - 38;
+        memory.0[end..].copy_from_slice(&table(b"APIC", &[1, 2]));
+        let rsdt = table(b"RSDT", &[&(end as u32).to_le_bytes()[..], &[0; 3]].concat());
+        memory.0[RSDT_AT..RSDT_AT + rsdt.len()].copy_from_slice(&rsdt);
+        assert_eq!(ProcessorList::find(&memory), None);
     }
 
     #[test]

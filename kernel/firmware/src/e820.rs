@@ -59,7 +59,7 @@ impl Entry {
     }
 }
 
-/// Usable memory above 1 MB and below 4 GB, `start..end`, at multiples of 4 KiB.
+/// Usable memory above 1 MiB and below 4 GiB, `start..end`, at multiples of 4 KiB.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UsableRegion {
     /// First address.
@@ -84,7 +84,7 @@ impl UsableRegion {
 /// Why a map gives no region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MapError {
-    /// No usable memory between 1 MB and 4 GB.
+    /// No usable memory between 1 MiB and 4 GiB.
     NoMemory {
         /// Entries in the map.
         entries: usize,
@@ -99,12 +99,12 @@ impl fmt::Display for MapError {
             Self::NoMemory { entries } => write!(
                 f,
                 "the BIOS's memory map (INT 15h, AX=E820h; {entries} entries) names no usable memory \
-                 between 1 MB and 4 GB; give the machine more memory"
+                 between 1 MiB and 4 GiB; give the machine more memory"
             ),
             Self::TooLong => write!(
                 f,
                 "the BIOS's memory map (INT 15h, AX=E820h) does not end after {CAPACITY} entries above \
-                 1 MB; what it calls usable cannot be trusted; try another BIOS or its other settings"
+                 1 MiB; what it calls usable cannot be trusted; try another BIOS or its other settings"
             ),
         }
     }
@@ -172,7 +172,7 @@ impl MemoryMap {
         if largest.size() > 0 { Ok(largest) } else { Err(MapError::NoMemory { entries: self.len }) }
     }
 
-    /// How many entries above 1 MB are usable, and how many are anything else.
+    /// How many entries above 1 MiB are usable, and how many are anything else.
     pub fn count(&self) -> (usize, usize) {
         let usable = self.ranges().iter().filter(|range| range.usable).count();
         (usable, self.len - usable)
@@ -217,7 +217,7 @@ impl Default for MemoryMap {
 mod tests {
     use super::*;
 
-    const MB: u64 = 1 << 20;
+    const MIB: u64 = 1 << 20;
     const RESERVED: u32 = 2;
 
     fn entry(base: u64, length: u64, kind: u32) -> Entry {
@@ -250,66 +250,66 @@ mod tests {
 
     #[test]
     fn a_pc_of_128_mb() {
-        assert_eq!(largest(&PC_128), Some((MB, 0x7FE_0000)));
+        assert_eq!(largest(&PC_128), Some((MIB, 0x7FE_0000)));
     }
 
     #[test]
     fn the_hole_below_4_gb_and_memory_above() {
         let q35 = [
-            entry(MB, 0x7FEE_0000 - MB, USABLE),
+            entry(MIB, 0x7FEE_0000 - MIB, USABLE),
             entry(0x7FEE_0000, 0x2_0000, RESERVED),
             entry(0xB000_0000, 0x1000_0000, RESERVED),
             entry(1 << 32, 0x8000_0000, USABLE),
         ];
-        assert_eq!(largest(&q35), Some((MB, 0x7FEE_0000)));
+        assert_eq!(largest(&q35), Some((MIB, 0x7FEE_0000)));
     }
 
     #[test]
     fn reserved_entries_win_where_entries_overlap() {
-        let entries = [entry(0, 64 * MB, USABLE), entry(16 * MB, MB, RESERVED)];
-        assert_eq!(largest(&entries), Some((17 * MB, 64 * MB)));
-        let unsorted = [entry(40 * MB, 8 * MB, RESERVED), entry(0, 64 * MB, USABLE)];
-        assert_eq!(largest(&unsorted), Some((MB, 40 * MB)));
+        let entries = [entry(0, 64 * MIB, USABLE), entry(16 * MIB, MIB, RESERVED)];
+        assert_eq!(largest(&entries), Some((17 * MIB, 64 * MIB)));
+        let unsorted = [entry(40 * MIB, 8 * MIB, RESERVED), entry(0, 64 * MIB, USABLE)];
+        assert_eq!(largest(&unsorted), Some((MIB, 40 * MIB)));
     }
 
     #[test]
     fn neighbours_and_overlaps_join() {
-        let neighbours = [entry(32 * MB, 32 * MB, USABLE), entry(0, 32 * MB, USABLE)];
-        assert_eq!(largest(&neighbours), Some((MB, 64 * MB)));
-        let overlaps = [entry(0, 40 * MB, USABLE), entry(32 * MB, 32 * MB, USABLE)];
-        assert_eq!(largest(&overlaps), Some((MB, 64 * MB)));
+        let neighbours = [entry(32 * MIB, 32 * MIB, USABLE), entry(0, 32 * MIB, USABLE)];
+        assert_eq!(largest(&neighbours), Some((MIB, 64 * MIB)));
+        let overlaps = [entry(0, 40 * MIB, USABLE), entry(32 * MIB, 32 * MIB, USABLE)];
+        assert_eq!(largest(&overlaps), Some((MIB, 64 * MIB)));
     }
 
     #[test]
     fn void_entries_do_not_count() {
-        let mut disabled = entry(0, 64 * MB, USABLE);
+        let mut disabled = entry(0, 64 * MIB, USABLE);
         disabled.attributes = Attributes::empty();
         assert_eq!(largest(&[disabled]), None);
-        assert_eq!(largest(&[entry(2 * MB, 0, USABLE)]), None);
+        assert_eq!(largest(&[entry(2 * MIB, 0, USABLE)]), None);
         assert_eq!(largest(&[]), None);
     }
 
     #[test]
     fn an_entry_to_the_end_of_the_address_space() {
         let last_page = (1 << 32) - 4096;
-        assert_eq!(largest(&[entry(MB, u64::MAX, USABLE)]), Some((MB, last_page)));
-        assert_eq!(largest(&[entry(1 << 32, MB, USABLE)]), None);
+        assert_eq!(largest(&[entry(MIB, u64::MAX, USABLE)]), Some((MIB, last_page)));
+        assert_eq!(largest(&[entry(1 << 32, MIB, USABLE)]), None);
     }
 
     #[test]
     fn odd_ends_are_rounded_inwards() {
-        assert_eq!(largest(&[entry(MB + 1, 8 * MB, USABLE)]), Some((MB + 4096, 9 * MB)));
-        assert_eq!(largest(&[entry(2 * MB + 1, 4096, USABLE)]), None);
+        assert_eq!(largest(&[entry(MIB + 1, 8 * MIB, USABLE)]), Some((MIB + 4096, 9 * MIB)));
+        assert_eq!(largest(&[entry(2 * MIB + 1, 4096, USABLE)]), None);
     }
 
     #[test]
     fn a_map_that_does_not_fit_says_so() {
         let mut map = MemoryMap::new();
         for index in 0..CAPACITY as u64 {
-            assert!(map.push(&entry((index + 1) * MB, MB / 2, USABLE)));
+            assert!(map.push(&entry((index + 1) * MIB, MIB / 2, USABLE)));
         }
         assert!(map.usable_region().is_ok());
-        assert!(!map.push(&entry(0, 2 * MB, USABLE)));
+        assert!(!map.push(&entry(0, 2 * MIB, USABLE)));
         assert_eq!(map.usable_region(), Err(MapError::TooLong));
     }
 }

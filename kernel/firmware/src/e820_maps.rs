@@ -4,7 +4,7 @@ extern crate std;
 use crate::e820::{Attributes, CAPACITY, Entry, MapError, MemoryMap, USABLE, UsableRegion};
 use std::vec::Vec;
 
-const MB: u64 = 1 << 20;
+const MIB: u64 = 1 << 20;
 const PAGE: u64 = 4096;
 const RESERVED: u32 = 2;
 const ACPI_DATA: u32 = 3;
@@ -38,27 +38,27 @@ fn in_any_order(entries: &[Entry]) -> Option<(u64, u64)> {
     found.map(|region| (region.start.into(), region.end.into()))
 }
 
-/// SeaBIOS 1.16.2 in QEMU 7.2: pc with 2 MB and with 4 GB, isapc with 64 MB, q35 with 4 GB.
+/// SeaBIOS 1.16.2 in QEMU 7.2: pc with 2 MiB and with 4 GiB, isapc with 64 MiB, q35 with 4 GiB.
 #[test]
 fn qemus_machines() {
     let low =
         [entry(0, 0x9_FC00, USABLE), entry(0x9_FC00, 0x400, RESERVED), entry(0xF_0000, 0x1_0000, RESERVED)];
     let rom = entry(0xFFFC_0000, 0x4_0000, RESERVED);
     let far = entry(0xFD_0000_0000, 0x3_0000_0000, RESERVED);
-    let pc_2 = [entry(MB, 0xE_0000, USABLE), entry(0x1E_0000, 0x2_0000, RESERVED), rom, far];
-    assert_eq!(in_any_order(&[&low[..], &pc_2].concat()), Some((MB, 0x1E_0000)));
+    let pc_2 = [entry(MIB, 0xE_0000, USABLE), entry(0x1E_0000, 0x2_0000, RESERVED), rom, far];
+    assert_eq!(in_any_order(&[&low[..], &pc_2].concat()), Some((MIB, 0x1E_0000)));
     let pc_4096 = [
-        entry(MB, 0xBFEE_0000, USABLE),
+        entry(MIB, 0xBFEE_0000, USABLE),
         entry(0xBFFE_0000, 0x2_0000, RESERVED),
         rom,
         entry(1 << 32, 0x4000_0000, USABLE),
         far,
     ];
-    assert_eq!(in_any_order(&[&low[..], &pc_4096].concat()), Some((MB, 0xBFFE_0000)));
-    let isapc = [entry(MB, 0x3F0_0000, USABLE), rom];
-    assert_eq!(in_any_order(&[&low[..], &isapc].concat()), Some((MB, 64 * MB)));
+    assert_eq!(in_any_order(&[&low[..], &pc_4096].concat()), Some((MIB, 0xBFFE_0000)));
+    let isapc = [entry(MIB, 0x3F0_0000, USABLE), rom];
+    assert_eq!(in_any_order(&[&low[..], &isapc].concat()), Some((MIB, 64 * MIB)));
     let q35 = [
-        entry(MB, 0x7FED_F000, USABLE),
+        entry(MIB, 0x7FED_F000, USABLE),
         entry(0x7FFD_F000, 0x2_1000, RESERVED),
         entry(0xB000_0000, 0x1000_0000, RESERVED),
         entry(0xFED1_C000, 0x4000, RESERVED),
@@ -66,7 +66,7 @@ fn qemus_machines() {
         entry(1 << 32, 0x8000_0000, USABLE),
         far,
     ];
-    assert_eq!(in_any_order(&[&low[..], &q35].concat()), Some((MB, 0x7FFD_F000)));
+    assert_eq!(in_any_order(&[&low[..], &q35].concat()), Some((MIB, 0x7FFD_F000)));
 }
 
 /// Notebooks whose boot logs stand in github.com/Bumblebee-Project/Bumblebee/issues/654 (as far as
@@ -89,7 +89,7 @@ fn notebooks() {
         span(0xBEB0_6000, 0xBEFF_EFFF, RESERVED),
         span(0xBEFF_F000, 0xBEFF_FFFF, USABLE),
     ];
-    assert_eq!(in_any_order(&many_holes), Some((MB, 0xAD85_3000)));
+    assert_eq!(in_any_order(&many_holes), Some((MIB, 0xAD85_3000)));
     let all_kinds = [
         span(0x10_0000, 0x57CB_5FFF, USABLE),
         span(0x57CB_6000, 0x5CD1_0FFF, RESERVED),
@@ -105,27 +105,31 @@ fn notebooks() {
         span(0xFF00_0000, 0xFFFF_FFFF, RESERVED),
         span(0x1_0000_0000, 0x8_8F7F_FFFF, USABLE),
     ];
-    assert_eq!(in_any_order(&all_kinds), Some((MB, 0x57CB_6000)));
+    assert_eq!(in_any_order(&all_kinds), Some((MIB, 0x57CB_6000)));
 }
 
 #[test]
 fn made_up_maps() {
     // The ISA hole of old chipsets, and more behind it than before.
-    let isa_hole = [entry(0, 640 << 10, USABLE), entry(MB, 14 * MB, USABLE), entry(16 * MB, 48 * MB, USABLE)];
-    assert_eq!(in_any_order(&isa_hole), Some((16 * MB, 64 * MB)));
+    let isa_hole =
+        [entry(0, 640 << 10, USABLE), entry(MIB, 14 * MIB, USABLE), entry(16 * MIB, 48 * MIB, USABLE)];
+    assert_eq!(in_any_order(&isa_hole), Some((16 * MIB, 64 * MIB)));
     // One entry from 0 to the end, with all that is not memory on top of it.
     let on_top = [
-        entry(0, 64 * MB, USABLE),
+        entry(0, 64 * MIB, USABLE),
         entry(640 << 10, 384 << 10, RESERVED),
-        entry(63 * MB, MB, ACPI_DATA),
-        entry(40 * MB + 7, 1, BAD),
+        entry(63 * MIB, MIB, ACPI_DATA),
+        entry(40 * MIB + 7, 1, BAD),
     ];
-    assert_eq!(in_any_order(&on_top), Some((MB, 40 * MB)));
+    assert_eq!(in_any_order(&on_top), Some((MIB, 40 * MIB)));
     // Kinds that no specification names are not ours.
-    assert_eq!(in_any_order(&[entry(MB, MB, 7), entry(2 * MB, MB, 0), entry(3 * MB, MB, u32::MAX)]), None);
-    assert_eq!(in_any_order(&[entry(0, MB, USABLE), entry(1 << 32, 1 << 40, USABLE)]), None);
+    assert_eq!(
+        in_any_order(&[entry(MIB, MIB, 7), entry(2 * MIB, MIB, 0), entry(3 * MIB, MIB, u32::MAX)]),
+        None
+    );
+    assert_eq!(in_any_order(&[entry(0, MIB, USABLE), entry(1 << 32, 1 << 40, USABLE)]), None);
     // All of memory is reserved a second time.
-    assert_eq!(in_any_order(&[entry(MB, 8 * MB, USABLE), entry(0, u64::MAX, RESERVED)]), None);
+    assert_eq!(in_any_order(&[entry(MIB, 8 * MIB, USABLE), entry(0, u64::MAX, RESERVED)]), None);
 }
 
 /// What the doc comment says, page by page: no boundaries, no order.
@@ -135,7 +139,7 @@ fn largest_by_pages(entries: &[Entry], pages: u64) -> u64 {
         entry.base < end && start < entry.base + entry.length
     };
     let (mut largest, mut run) = (0, 0);
-    for page in MB / PAGE..pages {
+    for page in MIB / PAGE..pages {
         let mut touching = entries.iter().filter(|entry| overlaps(entry, page)).peekable();
         let usable = touching.peek().is_some() && touching.all(|entry| entry.kind == USABLE);
         run = if usable { run + PAGE } else { 0 };
@@ -172,8 +176,8 @@ fn random_maps_against_every_page() {
 
 #[test]
 fn as_many_entries_as_there_is_room_for() {
-    let islands = (1..=CAPACITY as u64).map(|i| entry(i * MB, i * PAGE, USABLE));
-    let last = CAPACITY as u64 * MB;
+    let islands = (1..=CAPACITY as u64).map(|i| entry(i * MIB, i * PAGE, USABLE));
+    let last = CAPACITY as u64 * MIB;
     let found = region(islands).unwrap();
     assert_eq!((u64::from(found.start), u64::from(found.size())), (last, CAPACITY as u64 * PAGE));
 }

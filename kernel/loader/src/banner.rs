@@ -1,11 +1,12 @@
 //! What the loader says of the machine and the model: one fact a line, none wider than the screen for
 //! any published model.
-use crate::memory_plan::Mb;
+use crate::memory_plan::MiB;
 use core::fmt;
 use firmware::e820::{MemoryMap, UsableRegion};
 use map::low_memory::{PROGRAM_CODE, PROGRAM_DATA};
 use map::program_header::ProgramHeader;
 use model::shape::Shape;
+use protocol::decimal::Places;
 
 /// The memory that the model gets, and what the BIOS's map says beside it.
 pub struct MemoryLine<'m> {
@@ -19,7 +20,7 @@ impl fmt::Display for MemoryLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let UsableRegion { start, end } = self.region;
         let (usable, reserved) = self.map.count();
-        let size = Mb(self.region.size().into());
+        let size = MiB(self.region.size().into());
         write!(f, "{size} at {start:#x}-{end:#x} (BIOS's map: {usable} usable, {reserved} reserved)")
     }
 }
@@ -41,7 +42,7 @@ pub struct Millions(pub u64);
 impl fmt::Display for Millions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hundredths = (self.0 + 5_000) / 10_000;
-        write!(f, "{}.{:02} million", hundredths / 100, hundredths % 100)
+        write!(f, "{} million", Places { number: hundredths as u32, places: 2 })
     }
 }
 
@@ -68,9 +69,9 @@ impl fmt::Display for PlacesLine {
 mod tests {
     extern crate std;
     use super::*;
-    use crate::console::screen::COLUMNS;
-    use crate::e820::{Entry, USABLE};
+    use firmware::e820::{Entry, USABLE};
     use std::string::ToString;
+    use terminal::screen::COLUMNS;
 
     /// Columns of the name in front of each line.
     const NAME: usize = 8;
@@ -97,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_places_of_a_pc_with_3_gb_fit_a_row() {
-        let kernel = ProgramHeader { magic: 0, crc: 0, data_bytes: 0x9001, code_bytes: 0xFFFF };
+        let kernel = ProgramHeader { magic: 0, crc: 0, data_bytes: 0x9001, code_bytes: 0xFFFF, build: 0 };
         let line = PlacesLine { kernel, model: 0x12_0000, cache: 0x7A0_0000 }.to_string();
         assert_eq!(line, "0x1000 data, 0xa001 stack, 0x10000 code, 0x120000 model, 0x7a00000 cache");
         assert!(NAME + line.len() <= COLUMNS);
@@ -106,7 +107,7 @@ mod tests {
         map.push(&Entry { base: 1 << 20, length: 0xBFEE_0000, kind: USABLE, ..Entry::EMPTY });
         map.push(&Entry { base: 0xBFFE_0000, length: 0x2_0000, kind: 2, ..Entry::EMPTY });
         let line = MemoryLine { map: &map, region }.to_string();
-        assert_eq!(line, "3070.9 MB at 0x100000-0xbffe0000 (BIOS's map: 1 usable, 1 reserved)");
+        assert_eq!(line, "3070.9 MiB at 0x100000-0xbffe0000 (BIOS's map: 1 usable, 1 reserved)");
         assert!(NAME + line.len() <= COLUMNS);
     }
 }

@@ -4,6 +4,7 @@ use model::source::Source;
 use pc::clock::Clock;
 use pc::print;
 use protocol::benchmark::Measured;
+use protocol::decimal::Places;
 
 /// The line is written anew after at least this many bytes, 1 MiB, and once for each mark of the bar.
 const LEAST_STEP: u64 = 1 << 20;
@@ -92,6 +93,6 @@ struct Megabytes(u64);
 impl fmt::Display for Megabytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tenths = (self.0 + 50_000) / 100_000;
-        write!(f, "{}.{} MB", tenths / 10, tenths % 10)
+        write!(f, "{} MB", Places { number: tenths as u32, places: 1 })
     }
 }

@@ -20,12 +20,13 @@ use loading::Loading;
 use map::disk::{KERNEL_LBA, MODEL_LBA, PROGRAM_SECTORS, SECTOR, SETTINGS_LBA};
 use map::program_header::ProgramHeader;
 use model::packed::{Packed, PackedHeader};
+use model::simd::Operand;
 use model::source::Source;
 use pc::clock::Clock;
 use pc::cpu::{self, Cpu};
 use pc::disk::{Disk, DiskError};
 use pc::ending::{self, OrRefuse};
-use pc::{a20, acpi, console, e820, faults, flat_limits, heap, println, stack};
+use pc::{a20, acpi, console, e820, faults, flat_limits, heap, interrupts, println, stack};
 use protocol::benchmark::Measured;
 use protocol::settings::{SETTINGS_BYTES, Settings};
 
@@ -34,12 +35,12 @@ pc::program!(main);
 /// From the boot sector's hand-over to the kernel's. `drive`: in the lowest byte the BIOS's number of
 /// the drive that we came from.
 extern "C" fn main(drive: u32) -> ! {
-    let replaced = faults::install();
+    faults::install();
     let intact = integrity::check_loader(); // before anything changes the loader's data or bss
-    replaced.keep();
-    stack::arm();
+    interrupts::enable(); // without a TSC the BIOS's ticks are the time
+    stack::paint();
     console::init();
-    intact.or_refuse();
+    let own = intact.or_refuse();
 
     let cpu = Cpu::detect();
     cpu::set_up(cpu.has_sse2());
@@ -57,14 +58,13 @@ extern "C" fn main(drive: u32) -> ! {
     disk.0.find_bus_master(&clock, &[KERNEL_LBA, SETTINGS_LBA, MODEL_LBA]).or_refuse();
     let settings = read_settings(&mut disk);
     ending::set_power_off(settings.exit);
-    let kernel = read_kernel(&mut disk);
+    let (kernel, header) = read_kernel(&mut disk, &own);
     let (packed, plan, load) = load_model(&mut disk, &clock);
     let processors = if settings.cpus > 1 { acpi::processors() } else { None };
     let place = packed.address() as u32;
     let handover = Handover::new(packed, plan.context, settings, (cpu, simd), (clock, load), processors);
-    let header = ProgramHeader::read(&kernel).expect("the kernel was checked");
-    // The cache is the first thing that the kernel allocates.
-    let cache = heap::next_place(plan.memory.kv_cache as usize);
+    // The cache is one vector, and the first thing that the kernel allocates.
+    let cache = heap::next_place::<Operand>(plan.memory.kv_cache as usize / size_of::<Operand>());
     println!("places  {}", PlacesLine { kernel: header, model: place, cache });
     faults::uninstall();
     handover.start_kernel(kernel)
@@ -74,7 +74,7 @@ extern "C" fn main(drive: u32) -> ! {
 fn claim_memory(map: &MemoryMap) -> UsableRegion {
     let region = map.usable_region().or_refuse();
     flat_limits::check(region).or_refuse();
-    // SAFETY: the BIOS says that nothing else uses the region.
+    // SAFETY: the BIOS says that nothing else uses the region, and `main` claims memory once.
     unsafe { heap::init(region) };
     region
 }
@@ -85,12 +85,12 @@ fn read_settings(disk: &mut BootDisk) -> Settings {
     Settings::parse(&sectors).or_refuse()
 }
 
-/// The kernel's file, which takes this program's place at the end.
-fn read_kernel(disk: &mut BootDisk) -> Vec<u8> {
+/// The kernel's file, which takes this program's place at the end, and its header.
+fn read_kernel(disk: &mut BootDisk, loader: &ProgramHeader) -> (Vec<u8>, ProgramHeader) {
     let mut kernel = alloc::vec![0; (PROGRAM_SECTORS * SECTOR) as usize];
     SectorSource::new(disk, KERNEL_LBA).read(&mut kernel).or_refuse();
-    integrity::check("kernel", &kernel).or_refuse();
-    kernel
+    let header = integrity::check_kernel(&kernel, loader).or_refuse();
+    (kernel, header)
 }
 
 /// The model, what of the memory is for what, and how fast it came.

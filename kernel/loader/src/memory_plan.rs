@@ -1,16 +1,18 @@
 //! What goes where before anything is loaded: weights, key/value cache and activations against the
 //! memory that there is. Where only the cache does not fit, the context gets shorter.
 use core::fmt;
-use model::packed::{Memory, PackedHeader};
+use model::memory::Memory;
+use model::packed::PackedHeader;
+use protocol::decimal::Places;
 
 /// What the heap itself and the small things on it take: bookkeeping, the header, lines, keys.
 const RESERVE: u64 = 256 << 10;
 /// A context below this tells no story.
 const SHORTEST_CONTEXT: usize = 32;
-/// What a machine has beside the region above 1 MB: the first megabyte, and what the BIOS keeps.
-const OVERHEAD_MB: u64 = 2;
-/// Most that a PC's memory map leaves in one piece below 4 GB: a pc machine's 3 GB.
-const MOST_MB: u64 = 3 << 10;
+/// What a machine has beside the region above 1 MiB: the first MiB, and what the BIOS keeps.
+const OVERHEAD_MIB: u64 = 2;
+/// Most that a PC's memory map leaves in one piece below 4 GiB: a pc machine's 3 GiB.
+const MOST_MIB: u64 = 3 << 10;
 
 /// The plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,21 +62,21 @@ fn plan_with(
     Ok(Plan { context: low, full_context, memory: cost(low), available })
 }
 
-/// Bytes as MB with one decimal, rounded up: a need is never shown too small.
-pub(crate) struct Mb(pub u64);
+/// Bytes as MiB with one decimal, rounded up: a need is never shown too small.
+pub(crate) struct MiB(pub u64);
 
-impl fmt::Display for Mb {
+impl fmt::Display for MiB {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tenths = (self.0 * 10).div_ceil(1 << 20);
-        write!(f, "{}.{} MB", tenths / 10, tenths % 10)
+        write!(f, "{} MiB", Places { number: tenths as u32, places: 1 })
     }
 }
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Memory { weights, kv_cache, activations, text } = self.memory;
-        let (weights, cache, work) = (Mb(weights), Mb(kv_cache), Mb(activations + text));
-        let free = Mb(self.available);
+        let (weights, cache, work) = (MiB(weights), MiB(kv_cache), MiB(activations + text));
+        let free = MiB(self.available);
         write!(f, "weights {weights}, key/value cache {cache}, work {work}, of {free}")?;
         if self.context < self.full_context {
             write!(f, "; context cut from {} to {} tokens to fit", self.full_context, self.context)?;
@@ -86,11 +88,11 @@ impl fmt::Display for Plan {
 impl fmt::Display for DoesNotFit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let needed = self.memory.total() + RESERVE;
-        let available = Mb(self.available);
-        write!(f, "the model needs {} and the machine has {available} in one piece; ", Mb(needed))?;
-        match needed.div_ceil(1 << 20) + OVERHEAD_MB {
-            mb if mb <= MOST_MB => write!(f, "give it more (QEMU: -m {mb})"),
-            _ => f.write_str("no PC has that much below 4 GB, use a smaller model"),
+        let available = MiB(self.available);
+        write!(f, "the model needs {} and the machine has {available} in one piece; ", MiB(needed))?;
+        match needed.div_ceil(1 << 20) + OVERHEAD_MIB {
+            mib if mib <= MOST_MIB => write!(f, "give it more (QEMU: -m {mib})"),
+            _ => f.write_str("no PC has that much below 4 GiB, use a smaller model"),
         }
     }
 }
@@ -101,23 +103,26 @@ mod tests {
     use super::*;
     use std::string::ToString;
 
-    const MB: u64 = 1 << 20;
+    const MIB: u64 = 1 << 20;
 
-    /// 10 MB of weights, 1 MB of work, 100 KB a position.
+    /// 10 MiB of weights, 1 MiB of work, 100,000 bytes a position.
     fn cost(context: usize) -> Memory {
-        Memory { weights: 10 * MB, kv_cache: context as u64 * 100_000, activations: MB / 2, text: MB / 2 }
+        Memory { weights: 10 * MIB, kv_cache: context as u64 * 100_000, activations: MIB / 2, text: MIB / 2 }
     }
 
     #[test]
     fn all_fits() {
-        let plan = plan_with(cost, 256, 128 * MB).unwrap();
+        let plan = plan_with(cost, 256, 128 * MIB).unwrap();
         assert_eq!(plan.context, 256);
-        assert_eq!(plan.to_string(), "weights 10.0 MB, key/value cache 24.5 MB, work 1.0 MB, of 128.0 MB");
+        assert_eq!(
+            plan.to_string(),
+            "weights 10.0 MiB, key/value cache 24.5 MiB, work 1.0 MiB, of 128.0 MiB"
+        );
     }
 
     #[test]
     fn the_context_is_the_longest_that_fits() {
-        for available in [15 * MB, 20 * MB, 30 * MB] {
+        for available in [15 * MIB, 20 * MIB, 30 * MIB] {
             let plan = plan_with(cost, 256, available).unwrap();
             assert!(cost(plan.context).total() + RESERVE <= available);
             assert!(cost(plan.context + 1).total() + RESERVE > available);
@@ -127,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_short_context_is_not_too_short() {
-        assert_eq!(plan_with(cost, 1, 12 * MB).unwrap().context, 1);
+        assert_eq!(plan_with(cost, 1, 12 * MIB).unwrap().context, 1);
         let exact = cost(32).total() + RESERVE;
         assert_eq!(plan_with(cost, 256, exact).unwrap().context, 32);
         assert!(plan_with(cost, 256, exact - 1).is_err());
@@ -135,11 +140,11 @@ mod tests {
 
     #[test]
     fn a_refusal_names_the_memory_that_would_do() {
-        let refusal = plan_with(cost, 256, 8 * MB).unwrap_err().to_string();
-        assert!(refusal.contains("needs 35.7 MB"), "{refusal}");
+        let refusal = plan_with(cost, 256, 8 * MIB).unwrap_err().to_string();
+        assert!(refusal.contains("needs 35.7 MiB"), "{refusal}");
         assert!(refusal.ends_with("(QEMU: -m 38)"), "{refusal}");
-        let huge = |_| Memory { weights: 5000 * MB, kv_cache: 0, activations: 0, text: 0 };
-        let refusal = plan_with(huge, 256, 2048 * MB).unwrap_err().to_string();
+        let huge = |_| Memory { weights: 5000 * MIB, kv_cache: 0, activations: 0, text: 0 };
+        let refusal = plan_with(huge, 256, 2048 * MIB).unwrap_err().to_string();
         assert!(refusal.ends_with("use a smaller model"), "{refusal}");
     }
 }

@@ -1,11 +1,11 @@
-//! The choice of a kernel: the fastest one that calculates right on this CPU.
-use model::self_test::fingerprint;
+//! The choice of SIMD instructions: the fastest that calculate right on this CPU.
+use model::simd::self_test::fingerprint;
 use model::simd::{Simd, Sse2, Sse41};
 use pc::cpu::{Cpu, Features};
 use pc::println;
 
-/// Tries the SIMD instructions that the CPU has, the fastest first, and names each one that fails. What needs no SIMD is left
-/// at the end.
+/// Tries the SIMD instructions that the CPU has, the fastest first, and names those that fail. What needs
+/// none is left at the end.
 pub fn choose_simd(cpu: &Cpu) -> Simd {
     for simd in usable(cpu) {
         if is_right(simd) {

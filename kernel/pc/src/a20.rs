@@ -3,22 +3,13 @@
 //! The boot sector tried port 92h. Here the gate is verified, and opened by the BIOS or the keyboard
 //! controller where that was not enough. Source: OSDev wiki, "A20 Line".
 use crate::bios::{self, Registers};
-use crate::{linear, port};
+use crate::{keyboard_controller, linear};
 use core::fmt;
 use map::low_memory::STAGE1;
 
 /// INT 15h: enable A20.
 const BIOS_ENABLE_A20: u32 = 0x2401;
-/// The keyboard controller's data and command ports.
-const KEYBOARD_DATA: u16 = 0x60;
-const KEYBOARD_COMMAND: u16 = 0x64;
-/// Bit of the status that [`KEYBOARD_COMMAND`] reads as: the controller has not taken the last byte.
-const INPUT_FULL: u8 = 1 << 1;
-/// Command: the next data byte sets the output port.
-const WRITE_OUTPUT_PORT: u8 = 0xD1;
-/// The output port with A20 (bit 1) open, reset (bit 0, low active) off, the rest as BIOSes set it.
-const OUTPUT_A20_OPEN: u8 = 0xDF;
-/// How often the gate or the controller is asked. A port access takes about a microsecond.
+/// How often the gate is tried after the keyboard controller was asked. It may take some milliseconds.
 const PATIENCE: u32 = 50_000;
 
 /// The gate would not open.
@@ -39,12 +30,12 @@ pub fn open() -> Result<(), A20Closed> {
     if is_open() {
         return Ok(());
     }
-    // SAFETY: the service only opens the gate.
+    // SAFETY: the service names no memory, and no other data is above 1 MiB yet.
     unsafe { bios::call(0x15, &mut Registers::new(BIOS_ENABLE_A20)) };
     if is_open() {
         return Ok(());
     }
-    ask_keyboard_controller();
+    keyboard_controller::open_a20();
     for _ in 0..PATIENCE {
         if is_open() {
             return Ok(());
@@ -53,37 +44,15 @@ pub fn open() -> Result<(), A20Closed> {
     Err(A20Closed)
 }
 
-/// Does a write one megabyte higher leave the boot sector's bytes alone? They are not needed any more.
+/// Does a write 1 MiB higher leave the boot sector's bytes alone? They are not needed any more.
 fn is_open() -> bool {
     let low: *mut u32 = linear::pointer(STAGE1.start);
     let high: *mut u32 = linear::pointer(STAGE1.start + (1 << 20));
-    // SAFETY: nothing is kept at either address yet; volatile, as the two may be one.
+    // SAFETY: the boot sector has run, and what is above 1 MiB is given to the heap only later, so nobody
+    // misses either word; both may be one, which is why the accesses are volatile.
     unsafe {
         let before = low.read_volatile();
         high.write_volatile(!before);
         low.read_volatile() == before
-    }
-}
-
-fn ask_keyboard_controller() {
-    // SAFETY: the sequence that sets the controller's output port; bit 0 stays high, so nothing
-    // resets. Interrupts stay on: what the BIOS's handler takes from port 60h is input, not output.
-    unsafe {
-        wait_until_taken();
-        port::write_u8(KEYBOARD_COMMAND, WRITE_OUTPUT_PORT);
-        wait_until_taken();
-        port::write_u8(KEYBOARD_DATA, OUTPUT_A20_OPEN);
-        wait_until_taken();
-    }
-}
-
-/// # Safety
-/// Reading the status changes nothing; unsafe only as all port accesses are.
-unsafe fn wait_until_taken() {
-    for _ in 0..PATIENCE {
-        // SAFETY: the status register of the keyboard controller.
-        if unsafe { port::read_u8(KEYBOARD_COMMAND) } & INPUT_FULL == 0 {
-            return;
-        }
     }
 }

@@ -8,7 +8,8 @@ struct Physical;
 impl Memory for Physical {
     fn read(&self, address: u32, out: &mut [u8]) {
         for (address, byte) in (address..).zip(out) {
-            // SAFETY: any address may be read on a PC; what is not there reads as anything.
+            // SAFETY: the address is one that the trait promises: of memory or ROM, where reading has
+            // no effects. What is not there reads as anything, and is not believed.
             *byte = unsafe { linear::pointer::<u8>(address).read_volatile() };
         }
     }

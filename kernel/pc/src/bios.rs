@@ -69,7 +69,8 @@ pub unsafe fn call(vector: u8, registers: &mut Registers) {
 
 // IN: cdecl, (Registers *, vector). CLOBBER: cdecl's. The vector is called as INT would, but by a far
 // return: the three words that IRET takes back are pushed first, then the handler's address, then
-// the registers for POPAD. Interrupts are on afterwards, whatever the service left.
+// the registers for POPAD. Interrupts are on afterwards, whatever the service left. ES is the service's until it is
+// read: the handlers of interrupts keep it, and a push cannot fault.
 global_asm!(
     ".section .text.bios_interrupt, \"ax\"",
     "bios_interrupt:",
@@ -92,8 +93,8 @@ global_asm!(
     "pushl 8(%esi)",   // ebp
     "pushl 4(%esi)",   // esi
     "pushl 0(%esi)",   // edi
-    "cli", // an interrupt after this would lose ES
     "movw 32(%esi), %es",
+    "cli", // as INT does it
     "popal",
     "lretw",
     "2:",

@@ -4,6 +4,7 @@
 //! code page 437.
 use crate::serial::Serial;
 use crate::vga::Vga;
+use alloc::boxed::Box;
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicBool, Ordering};
 use spinning_top::Spinlock;
@@ -42,7 +43,7 @@ impl Console {
         }
         for &byte in bytes {
             let Self { screen, vga, decoder, .. } = self;
-            decoder.decode(byte, |character| screen.write(vga, from_char(character)));
+            decoder.decode(byte, &mut |character| screen.write(vga, from_char(character)));
         }
         self.screen.show_cursor(&mut self.vga);
     }
@@ -90,14 +91,15 @@ pub fn init() {
     IS_SET_UP.store(true, Ordering::Relaxed);
 }
 
-/// Takes the console out, for the next program to go on with.
-pub fn take() -> Console {
-    core::mem::replace(&mut CONSOLE.lock(), Console::absent())
+/// A place for the console on the heap.
+#[inline(never)] // so that no program has it on its stack, where it is large
+pub fn absent() -> Box<Console> {
+    Box::new(Console::absent())
 }
 
-/// Goes on with what an earlier program took out.
-pub fn put(console: Console) {
-    *CONSOLE.lock() = console;
+/// Exchanges the console: out of this program, or into it, to go on with what an earlier one left.
+pub fn exchange(other: &mut Console) {
+    core::mem::swap(other, &mut CONSOLE.lock());
     IS_SET_UP.store(true, Ordering::Relaxed);
 }
 
@@ -119,14 +121,18 @@ pub unsafe fn seize() {
     with(|console| console.is_screen_off = false);
 }
 
+/// Prints to both consoles. A function, so that a place that prints is a call and no more.
+#[inline(never)]
+pub fn print(text: fmt::Arguments) {
+    with(|console| {
+        let _ = console.write_fmt(text);
+    });
+}
+
 /// Prints to both consoles.
 #[macro_export]
 macro_rules! print {
-    ($($argument:tt)*) => {
-        $crate::console::with(|console| {
-            let _ = core::fmt::Write::write_fmt(console, format_args!($($argument)*));
-        })
-    };
+    ($($argument:tt)*) => { $crate::console::print(format_args!($($argument)*)) };
 }
 
 /// Prints to both consoles, and a line feed.

@@ -1,4 +1,4 @@
-//! Reading the boot disk into the bounce buffer below 1 MB, from where the caller copies.
+//! Reading the boot disk into the bounce buffer below 1 MiB, from where the caller copies.
 //!
 //! By INT 13h: by block number where the BIOS can, by cylinder, head and sector otherwise. Or, where an IDE
 //! controller can be bus master and is proved to reach the same drive, by that: a BIOS may move each
@@ -7,25 +7,16 @@ use crate::bios::{self, Registers};
 use crate::clock::Clock;
 use crate::ide::{self, BusMaster};
 use crate::{linear, println};
-use bitflags::bitflags;
 use core::fmt;
 use map::disk::SECTOR;
-use map::int13::{DiskAddressPacket, Geometry};
+use map::int13::{
+    CHECK_EXTENSIONS, DiskAddressPacket, EXTENSIONS_ANSWER, EXTENSIONS_ASK, FIRST_HARD_DISK, GET_PARAMETERS,
+    Geometry, PACKET_ACCESS, READ_CHS, READ_EXTENDED, RESET,
+};
 use map::low_memory::BOUNCE;
 
-/// Functions, in AH.
-const RESET: u32 = 0x0000;
-const READ_CHS: u32 = 0x0200;
-const GEOMETRY: u32 = 0x0800;
-const CHECK_EXTENSIONS: u32 = 0x4100;
-const READ_EXTENDED: u32 = 0x4200;
-/// What [`CHECK_EXTENSIONS`] wants in BX and gives back with its bytes swapped.
-const EXTENSIONS_ASK: u32 = 0x55AA;
-const EXTENSIONS_ANSWER: u32 = 0xAA55;
 /// Most sectors in one call: many BIOSes take no more, and they fit the bounce buffer.
 pub const MAX_SECTORS: u32 = 127;
-/// The BIOS's number of the first hard disk; floppies are below.
-const FIRST_HARD_DISK: u8 = 0x80;
 /// Sectors that are read both ways at each place.
 const SAMPLE_SECTORS: u32 = 8;
 /// How often a read is tried.
@@ -34,19 +25,6 @@ const TRIES: u32 = 4;
 const BOUNCE_SEGMENT: u16 = (BOUNCE.start >> 4) as u16;
 
 const _: () = assert!(MAX_SECTORS * SECTOR <= BOUNCE.size());
-
-bitflags! {
-    /// What the INT 13h extensions support: CX of AH=41h.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub struct Extensions: u16 {
-        /// AH=42h and its kin, with a disk address packet.
-        const PACKET_ACCESS = 1 << 0;
-        /// Removable drives: lock and eject.
-        const REMOVABLE = 1 << 1;
-        /// Enhanced disk drive parameters.
-        const DRIVE_PARAMETERS = 1 << 2;
-    }
-}
 
 /// How sectors are named.
 #[derive(Clone, Copy, Debug)]
@@ -112,17 +90,13 @@ impl Disk {
     /// Finds out how to read `drive`.
     pub fn open(drive: u8) -> Result<Self, DiskError> {
         let mut ask = registers(CHECK_EXTENSIONS, drive);
-        ask.ebx = EXTENSIONS_ASK;
+        ask.ebx = EXTENSIONS_ASK.into();
         // SAFETY: the service only answers in registers.
         unsafe { bios::call(0x13, &mut ask) };
-        let extensions = Extensions::from_bits_retain(ask.ecx as u16);
-        if !ask.carry()
-            && ask.ebx & 0xFFFF == EXTENSIONS_ANSWER
-            && extensions.contains(Extensions::PACKET_ACCESS)
-        {
+        if !ask.carry() && ask.ebx as u16 == EXTENSIONS_ANSWER && ask.ecx as u16 & PACKET_ACCESS != 0 {
             return Ok(Self::by_bios(drive, Addressing::Extended));
         }
-        let mut shape = registers(GEOMETRY, drive);
+        let mut shape = registers(GET_PARAMETERS, drive);
         // SAFETY: the same. ES:DI = 0:0 guards against BIOS bugs, says Ralf Brown's list.
         unsafe { bios::call(0x13, &mut shape) };
         match Geometry::from_registers(shape.ecx as u16, shape.edx as u16) {
@@ -213,7 +187,7 @@ impl Disk {
             }
             Addressing::Chs(geometry) => {
                 let chs = geometry.chs(lba);
-                let mut call = registers(READ_CHS | sectors, self.drive);
+                let mut call = registers(READ_CHS | sectors as u16, self.drive);
                 call.ecx = chs.cx.into();
                 call.edx |= u32::from(chs.head) << 8;
                 call.es = BOUNCE_SEGMENT;
@@ -250,14 +224,17 @@ impl Disk {
 
     /// What the last [`Self::fetch`] read.
     pub fn fetched(&self) -> &[u8] {
-        // SAFETY: the bounce buffer is memory of ours that only `attempt` lets the BIOS write, and
-        // that takes `&mut self`. `fetched` is at most its size.
+        // SAFETY: the bounce buffer is memory of ours, and `fetched` at most its size. The BIOS and the
+        // bus master write it, but only within `fetch` and `find_bus_master`, which take `&mut self`, so
+        // not while this borrow lasts: a call of the BIOS returns after the transfer, and
+        // `BusMaster::read` stops the bus master before it returns, also where it failed.
         unsafe { core::slice::from_raw_parts(linear::pointer(BOUNCE.start), self.fetched) }
     }
 }
 
-fn registers(function: u32, drive: u8) -> Registers {
-    let mut registers = Registers::new(function);
+/// Registers for INT 13h: AX and the drive in DL.
+fn registers(ax: u16, drive: u8) -> Registers {
+    let mut registers = Registers::new(ax.into());
     registers.edx = drive.into();
     registers
 }

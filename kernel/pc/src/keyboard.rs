@@ -1,34 +1,36 @@
 //! The keyboard, PS/2 or USB, through the BIOS (INT 16h).
+//!
+//! Source: Ralf Brown's interrupt list, INT 16h.
 use crate::bios::{self, Flags, Registers};
-use crate::linear;
+use crate::bios_data::{self, HAS_101_KEYS, KEY_BUFFER_HEAD, KEYBOARD_STATUS_3};
 
-/// INT 16h, AH: read a key, look whether one waits.
+/// INT 16h, AX: take a key, look whether one waits.
 const READ_KEY: u32 = 0x0000;
 const PEEK_KEY: u32 = 0x0100;
-/// Where the BIOS has the offsets of the first key that waits and behind the last one: two words of
-/// its data area. Source: Ralf Brown's memory list, 0040:001A.
-const KEY_BUFFER_HEAD: u32 = 0x41A;
+/// Added to both: the enhanced functions, AH=10h and 11h. The others throw away keys that came with the 101-key
+/// keyboard, such as F11, and then wait for another.
+const ENHANCED: u32 = 0x1000;
 
 /// Does a key wait, as far as memory tells? Costs next to nothing.
 pub fn has_key() -> bool {
-    let ends: *const [u16; 2] = linear::pointer(KEY_BUFFER_HEAD);
-    // SAFETY: reads the BIOS's data area.
-    let [head, tail] = unsafe { ends.read_volatile() };
-    head != tail
+    // A key that comes between two of the bytes is seen the next time.
+    let [head_low, head_high, tail_low, tail_high] = bios_data::read(KEY_BUFFER_HEAD);
+    [head_low, head_high] != [tail_low, tail_high]
 }
 
-/// Does a key wait, as the BIOS says? Some BIOSes look after USB keyboards only when asked.
-pub fn ask_for_key() -> bool {
-    let mut registers = Registers::new(PEEK_KEY);
+/// Takes a key, if one waits: its ASCII code in AL, its scan code in AH. Some BIOSes look after USB keyboards only
+/// when asked for a key.
+pub fn take_key() -> Option<u16> {
+    let [status] = bios_data::read(KEYBOARD_STATUS_3);
+    let enhanced = if status & HAS_101_KEYS != 0 { ENHANCED } else { 0 };
+    let is_none = ask(PEEK_KEY + enhanced).flags.contains(Flags::ZERO);
+    // What one function says waits, its sister gives at once: nobody else takes keys.
+    (!is_none).then(|| ask(READ_KEY + enhanced).eax as u16)
+}
+
+fn ask(function: u32) -> Registers {
+    let mut registers = Registers::new(function);
     // SAFETY: the service works on its own memory.
     unsafe { bios::call(0x16, &mut registers) };
-    !registers.flags.contains(Flags::ZERO)
-}
-
-/// Takes the key that waits: its ASCII code in AL, its scan code in AH.
-pub fn read_key() -> u16 {
-    let mut registers = Registers::new(READ_KEY);
-    // SAFETY: the service works on its own memory. It returns at once, as a key waits.
-    unsafe { bios::call(0x16, &mut registers) };
-    registers.eax as u16
+    registers
 }

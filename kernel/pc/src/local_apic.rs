@@ -1,4 +1,4 @@
-//! The local APIC, as far as one processor starts and stops others with it.
+//! The local APIC, as far as one processor starts, stops and wakes others with it.
 //!
 //! Source: Intel SDM vol. 3A, chapter 11 (APIC), 9.4.4 (MP initialization: INIT, SIPI, SIPI).
 use crate::clock::Clock;
@@ -6,19 +6,27 @@ use crate::linear;
 
 /// Registers, as offsets from the APIC's base.
 const ID: u32 = 0x20;
+const END_OF_INTERRUPT: u32 = 0xB0;
 const SPURIOUS_VECTOR: u32 = 0xF0;
-const COMMAND_LOW: u32 = 0x300;
-const COMMAND_HIGH: u32 = 0x310;
-/// ID and command: the APIC id is in the highest byte.
+const INTERRUPT_COMMAND_LOW: u32 = 0x300;
+const INTERRUPT_COMMAND_HIGH: u32 = 0x310;
+const LVT_LINT0: u32 = 0x350;
+const LVT_LINT1: u32 = 0x360;
+/// ID and interrupt command: the APIC id is in the highest byte.
 const ID_SHIFT: u32 = 24;
 /// Spurious vector: switches the APIC on.
 const SOFTWARE_ENABLE: u32 = 1 << 8;
-/// Command: deliver INIT or a start-up IPI; level "assert"; not sent yet.
-const DELIVER_INIT: u32 = 0b101 << 8;
-const DELIVER_START_UP: u32 = 0b110 << 8;
+/// Entry of the local vector table: its interrupt does not come.
+const MASKED: u32 = 1 << 16;
+/// Interrupt command, delivery mode: the interrupt of a vector, INIT, a start-up IPI.
+const FIXED: u32 = 0b000 << 8;
+const INIT: u32 = 0b101 << 8;
+const START_UP: u32 = 0b110 << 8;
+/// Interrupt command: level "assert"; to all but this processor; delivery status "send pending".
 const ASSERT: u32 = 1 << 14;
-const PENDING: u32 = 1 << 12;
-/// How often "not sent yet" is read before it is ignored.
+const ALL_EXCLUDING_SELF: u32 = 0b11 << 18;
+const SEND_PENDING: u32 = 1 << 12;
+/// How often "send pending" is read before it is ignored.
 const PATIENCE: u32 = 1_000_000;
 /// Waits of the start-up protocol.
 const AFTER_INIT_MICROS: u64 = 10_000;
@@ -37,9 +45,15 @@ impl LocalApic {
         Self { base }
     }
 
-    /// Switches it on, as the BIOS may have left it off.
-    pub fn enable(self) {
-        self.write(SPURIOUS_VECTOR, self.read(SPURIOUS_VECTOR) | SOFTWARE_ENABLE);
+    /// Switches it on, as INIT or the BIOS may have left it off. Its spurious interrupts come as `spurious_vector`.
+    pub fn enable(self, spurious_vector: u8) {
+        self.write(SPURIOUS_VECTOR, SOFTWARE_ENABLE | u32::from(spurious_vector));
+    }
+
+    /// Lets nothing come from this processor's pins: neither the PIC's interrupts nor NMI.
+    pub fn mask_pins(self) {
+        self.write(LVT_LINT0, MASKED);
+        self.write(LVT_LINT1, MASKED);
     }
 
     /// The id of this processor.
@@ -49,7 +63,7 @@ impl LocalApic {
 
     /// Stops the processor `id`: after INIT it waits for a start-up IPI and costs nothing.
     pub fn stop(self, id: u8) {
-        self.command(id, DELIVER_INIT | ASSERT);
+        self.command(id, INIT | ASSERT);
     }
 
     /// Lets the protocol's time after INIT pass.
@@ -60,18 +74,25 @@ impl LocalApic {
     /// Starts the stopped processor `id` in real mode at the 4 KB page `page`: CS = page · 100h, IP = 0.
     pub fn start(self, id: u8, page: u8, clock: &Clock) {
         for _ in 0..2 {
-            self.command(id, DELIVER_START_UP | ASSERT | u32::from(page));
+            self.command(id, START_UP | ASSERT | u32::from(page));
             wait(clock, AFTER_START_UP_MICROS);
         }
     }
 
+    /// Interrupts all other processors with `vector`. One that waits for a start-up IPI does not hear it.
+    pub fn interrupt_others(self, vector: u8) {
+        self.command(0, FIXED | ASSERT | ALL_EXCLUDING_SELF | u32::from(vector));
+    }
+
+    /// Says that this processor's interrupt is dealt with, so that another may come. Without one it does nothing.
+    pub fn end_interrupt(self) {
+        self.write(END_OF_INTERRUPT, 0);
+    }
+
     fn command(self, id: u8, low: u32) {
-        self.write(COMMAND_HIGH, u32::from(id) << ID_SHIFT);
-        self.write(COMMAND_LOW, low);
-        let mut patience = PATIENCE;
-        while self.read(COMMAND_LOW) & PENDING != 0 && patience > 0 {
-            patience -= 1;
-        }
+        self.write(INTERRUPT_COMMAND_HIGH, u32::from(id) << ID_SHIFT);
+        self.write(INTERRUPT_COMMAND_LOW, low);
+        let _ = (0..PATIENCE).find(|_| self.read(INTERRUPT_COMMAND_LOW) & SEND_PENDING == 0);
     }
 
     fn read(self, register: u32) -> u32 {
@@ -80,7 +101,8 @@ impl LocalApic {
     }
 
     fn write(self, register: u32, value: u32) {
-        // SAFETY: as above; what the few registers used here do is what their callers want.
+        // SAFETY: as above; the registers that are written do what the methods above say, to interrupts
+        // and other processors, and touch no memory.
         unsafe { linear::pointer::<u32>(self.base + register).write_volatile(value) }
     }
 }

@@ -4,20 +4,25 @@
 use crate::port;
 
 /// The ports of mechanism 1: which register, and its value.
-const ADDRESS: u16 = 0xCF8;
-const DATA: u16 = 0xCFC;
-/// In [`ADDRESS`]: the next access to [`DATA`] is one of configuration space.
+const CONFIG_ADDRESS: u16 = 0xCF8;
+const CONFIG_DATA: u16 = 0xCFC;
+/// In [`CONFIG_ADDRESS`]: the next access to [`CONFIG_DATA`] is one of configuration space.
 const ENABLE: u32 = 1 << 31;
-/// Registers: offsets of 32-bit words.
-const ID: u8 = 0x00;
-const COMMAND: u8 = 0x04;
-const CLASS: u8 = 0x08;
-const HEADER: u8 = 0x0C;
+/// Registers, as the 32-bit words that they lie in: vendor and device; command and status; revision,
+/// programming interface, subclass and class; cache line, latency, header type; base addresses.
+const VENDOR_AND_DEVICE: u8 = 0x00;
+const COMMAND_AND_STATUS: u8 = 0x04;
+const REVISION_AND_CLASS: u8 = 0x08;
+const HEADER_TYPE: u8 = 0x0C;
 const BAR_0: u8 = 0x10;
-/// In [`HEADER`]: the device has more than one function.
+/// In [`HEADER_TYPE`]: the device has more than one function.
 const MULTIFUNCTION: u32 = 1 << 23;
-/// In [`COMMAND`]: answer to I/O ports, and go to memory by yourself.
-const IO_AND_BUS_MASTER: u32 = 1 << 0 | 1 << 2;
+/// Command: I/O space (answers to ports), bus master (goes to memory by itself).
+const IO_SPACE: u32 = 1 << 0;
+const BUS_MASTER: u32 = 1 << 2;
+/// In a base address register: it holds a port, above the two lowest bits.
+const IS_IO: u32 = 1 << 0;
+const IO_ADDRESS: u32 = !3;
 /// What an empty slot reads.
 const NOBODY: u32 = u32::MAX;
 
@@ -34,8 +39,8 @@ impl Function {
         // SAFETY: mechanism 1's address port can be written and read back, where there is one; without
         // PCI nobody answers there.
         let has_mechanism_1 = unsafe {
-            port::write_u32(ADDRESS, ENABLE);
-            port::read_u32(ADDRESS) == ENABLE
+            port::write_u32(CONFIG_ADDRESS, ENABLE);
+            port::read_u32(CONFIG_ADDRESS) == ENABLE
         };
         if !has_mechanism_1 {
             return None;
@@ -45,11 +50,11 @@ impl Function {
             let mut function = 0;
             while function < functions {
                 let here = Self { device, function };
-                if here.read(ID) != NOBODY {
-                    if here.read(HEADER) & MULTIFUNCTION != 0 {
+                if here.read(VENDOR_AND_DEVICE) != NOBODY {
+                    if here.read(HEADER_TYPE) & MULTIFUNCTION != 0 {
                         functions = 8;
                     }
-                    if wanted(here.read(CLASS) >> 8) {
+                    if wanted(here.read(REVISION_AND_CLASS) >> 8) {
                         return Some(here);
                     }
                 }
@@ -61,36 +66,42 @@ impl Function {
 
     /// The programming interface, the lowest byte of the class.
     pub fn interface(self) -> u8 {
-        (self.read(CLASS) >> 8) as u8
+        (self.read(REVISION_AND_CLASS) >> 8) as u8
     }
 
-    /// The I/O port that base address register `number` holds.
-    pub fn io_base(self, number: u8) -> u16 {
-        self.read(BAR_0 + 4 * number) as u16 & !3
+    /// The first port of base address register `number`. `None` where it holds none: 0 is what no BIOS has
+    /// assigned, and a PC's ports have 16 bits.
+    pub fn io_base(self, number: u8) -> Option<u16> {
+        let bar = self.read(BAR_0 + 4 * number);
+        let port = u16::try_from(bar & IO_ADDRESS).ok()?;
+        (bar & IS_IO != 0 && port != 0).then_some(port)
     }
 
     /// Lets the device answer to its ports and read and write memory.
     pub fn enable(self) {
-        let command = self.read(COMMAND);
+        let command = self.read(COMMAND_AND_STATUS);
         // The upper half is the status; ones written there would clear it.
-        self.write(COMMAND, command & 0xFFFF | IO_AND_BUS_MASTER);
+        self.write(COMMAND_AND_STATUS, command & 0xFFFF | IO_SPACE | BUS_MASTER);
     }
 
-    fn select(self, register: u8) {
-        let place = u32::from(self.device) << 11 | u32::from(self.function) << 8 | u32::from(register);
-        // SAFETY: selecting a register changes nothing.
-        unsafe { port::write_u32(ADDRESS, ENABLE | place) };
+    /// What selects a register at [`CONFIG_ADDRESS`].
+    fn address(self, register: u8) -> u32 {
+        ENABLE | u32::from(self.device) << 11 | u32::from(self.function) << 8 | u32::from(register)
     }
 
     fn read(self, register: u8) -> u32 {
-        self.select(register);
-        // SAFETY: reading configuration space has no effects.
-        unsafe { port::read_u32(DATA) }
+        // SAFETY: selecting a register of configuration space and reading it have no effects.
+        unsafe {
+            port::write_u32(CONFIG_ADDRESS, self.address(register));
+            port::read_u32(CONFIG_DATA)
+        }
     }
 
     fn write(self, register: u8, value: u32) {
-        self.select(register);
         // SAFETY: only `enable` writes, to a device that is ours to use.
-        unsafe { port::write_u32(DATA, value) };
+        unsafe {
+            port::write_u32(CONFIG_ADDRESS, self.address(register));
+            port::write_u32(CONFIG_DATA, value);
+        }
     }
 }

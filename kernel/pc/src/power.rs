@@ -1,7 +1,6 @@
 //! The ends of a run: off, with a status for whoever started the machine, or halted for ever.
 use crate::bios::{self, Registers};
-use crate::{linear, port};
-use core::arch::asm;
+use crate::{bios_data, interrupts, keyboard_controller, port};
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,14 +27,6 @@ const ACPI_OFF: u16 = 1 << 13;
 const BOCHS_SHUTDOWN: u16 = 0x8900;
 const BOCHS_WORD: &[u8] = b"Shutdown";
 
-/// The BIOS's reset flag, and the value that skips the memory test. OSDev wiki, "Reboot".
-const RESET_FLAG: u32 = 0x472;
-const WARM_RESET: u16 = 0x1234;
-/// The keyboard controller's command port, and the command that pulses the reset line.
-const KEYBOARD_CONTROLLER: u16 = 0x64;
-const PULSE_RESET: u8 = 0xFE;
-/// How often the port is read until the reset has come: about a second.
-const RESET_PATIENCE: u32 = 1_000_000;
 /// The reset control register of Intel's chipsets, and a full reset.
 const RESET_CONTROL: u16 = 0xCF9;
 const RESET_NOW: u8 = 0x0E;
@@ -43,23 +34,21 @@ const RESET_NOW: u8 = 0x0E;
 /// Starts the machine anew, by the keyboard controller and, where that does not work, by the
 /// chipset's reset port.
 pub fn reboot() -> ! {
-    // SAFETY: nothing is left to do.
-    unsafe {
-        linear::pointer::<u16>(RESET_FLAG).write_volatile(WARM_RESET);
-        port::write_u8(KEYBOARD_CONTROLLER, PULSE_RESET);
-        for _ in 0..RESET_PATIENCE {
-            port::read_u8(KEYBOARD_CONTROLLER);
-        }
-        port::write_u8(RESET_CONTROL, RESET_NOW);
-    }
+    bios_data::set_warm_reset();
+    keyboard_controller::reset();
+    // SAFETY: where there is such a register the write resets the machine, as is wanted; elsewhere a
+    // byte written inside PCI's address port is ignored (PCI 2.1, 3.7.4.1), or nobody answers.
+    unsafe { port::write_u8(RESET_CONTROL, RESET_NOW) };
     halt()
 }
 
 /// Tries the ways to switch off, the one with a status first. Returns where none works.
 pub fn switch_off(outcome: Outcome) {
     let status = if outcome == Outcome::Success { EXIT_SUCCESS } else { EXIT_FAILURE };
-    // SAFETY: the machine has nothing left to do; the last ports are only written when neither the
-    // debug device nor APM ended the run.
+    // SAFETY: each way is written for machines that are switched off by it. On others a port is
+    // nobody's, or a device's that we do not know; so the order is from the one that is most often
+    // right to the one that is least, and whatever a device makes of it, no work can suffer: all that was
+    // to be done is done, and this program writes to no disk.
     unsafe {
         port::write_u8(DEBUG_EXIT, status);
         bios::call(0x15, &mut Registers::new(APM_CONNECT));
@@ -79,7 +68,6 @@ pub fn switch_off(outcome: Outcome) {
 /// Waits for ever, as cheaply as the CPU can.
 pub fn halt() -> ! {
     loop {
-        // SAFETY: HLT waits for the next interrupt and changes nothing.
-        unsafe { asm!("sti", "hlt", options(nomem, nostack)) };
+        interrupts::wait();
     }
 }

@@ -1,32 +1,21 @@
 //! Bytes that come in on the serial port: an interrupt handler puts them into a ring, so that none
 //! is lost while the model thinks and an idle machine can sleep.
 //!
-//! Sources: National Semiconductor PC16550D data sheet; Intel 8259A data sheet.
+//! Source: National Semiconductor PC16550D data sheet.
 use crate::serial::COM1;
-use crate::{faults, port};
+use crate::{faults, pic, port};
 use core::arch::global_asm;
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU8, Ordering};
+use uart_16550::spec::registers::{IER, LSR, MCR, offsets};
 
-/// Registers of the UART: received data, interrupt enable, modem control, line status.
-const DATA: u16 = COM1;
-const INTERRUPT_ENABLE: u16 = COM1 + 1;
-const MODEM_CONTROL: u16 = COM1 + 4;
-const LINE_STATUS: u16 = COM1 + 5;
-/// Interrupt enable: received data.
-const RECEIVED_DATA: u8 = 1 << 0;
-/// Line status: there is a byte.
-const DATA_READY: u8 = 1 << 0;
-/// Modem control: terminal ready, OUT2 (which lets the interrupt through), and ready for bytes.
-const READY: u8 = 1 << 0 | 1 << 3 | REQUEST_TO_SEND;
-/// Modem control: ready for bytes.
-const REQUEST_TO_SEND: u8 = 1 << 1;
-/// The first interrupt controller: command and mask ports, the command "end of interrupt".
-const PIC_COMMAND: u16 = 0x20;
-const PIC_MASK: u16 = 0x21;
-const END_OF_INTERRUPT: u8 = 0x20;
-/// The line of COM1.
-const IRQ4: u8 = 1 << 4;
+/// Modem control: terminal ready, OUT2 (which lets the interrupt through), and ready for bytes (RTS).
+const READY: MCR = MCR::DTR.union(MCR::OUT_2_INT_ENABLE).union(MCR::RTS);
+
+/// The port of a register of the UART.
+const fn register(offset: usize) -> u16 {
+    COM1 + offset as u16
+}
 
 /// 256 bytes, so that the indices wrap by themselves. One byte stays free: equal indices mean empty.
 #[repr(C)]
@@ -93,14 +82,14 @@ global_asm!(
     "popw %bx",
     "popw %ax",
     "iretw",
-    line_status = const LINE_STATUS,
-    data_ready = const DATA_READY,
-    data = const DATA,
-    interrupt_enable = const INTERRUPT_ENABLE,
-    modem_control = const MODEM_CONTROL,
-    not_ready = const READY & !REQUEST_TO_SEND,
-    end_of_interrupt = const END_OF_INTERRUPT,
-    pic = const PIC_COMMAND,
+    line_status = const register(offsets::LSR),
+    data_ready = const LSR::DATA_READY.bits(),
+    data = const register(offsets::DATA),
+    interrupt_enable = const register(offsets::IER),
+    modem_control = const register(offsets::MCR),
+    not_ready = const READY.difference(MCR::RTS).bits(),
+    end_of_interrupt = const pic::END_OF_INTERRUPT,
+    pic = const pic::COMMAND,
     ring = sym RING,
     head = const core::mem::offset_of!(Ring, head),
     tail = const core::mem::offset_of!(Ring, tail),
@@ -116,17 +105,16 @@ unsafe extern "C" {
 pub fn listen() {
     faults::set_irq4_handler(serial_interrupt);
     open();
-    // SAFETY: IRQ 4 has its handler now; the other lines stay as they are.
-    unsafe { port::write_u8(PIC_MASK, port::read_u8(PIC_MASK) & !IRQ4) };
+    pic::unmask(pic::COM1_IRQ);
 }
 
 /// Lets bytes come.
 fn open() {
     RING.closed.store(0, Ordering::Relaxed);
-    // SAFETY: sets what `console::serial` set, and the received data interrupt.
+    // SAFETY: COM1 is ours. Only interrupts and the handshake change, which `serial` does not use.
     unsafe {
-        port::write_u8(MODEM_CONTROL, READY);
-        port::write_u8(INTERRUPT_ENABLE, RECEIVED_DATA);
+        port::write_u8(register(offsets::MCR), READY.bits());
+        port::write_u8(register(offsets::IER), IER::DATA_READY.bits());
     }
 }
 

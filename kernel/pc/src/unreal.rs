@@ -1,7 +1,8 @@
 //! Unreal mode: real mode whose data segments reach 4 GB ([`map::gdt`]).
 //!
-//! Entered at boot and again after every BIOS call, also those that the clock and the keyboard make
-//! ([`crate::faults`]), since a BIOS may load segments of its own limits. CR0.PE is 1 only inside [`enter`], with interrupts off.
+//! Entered at boot and again after every BIOS call, since a BIOS may load segments of its own limits; where
+//! an interrupt's handler has done so, the fault that follows enters it again ([`crate::faults`]). CR0.PE is
+//! 1 only inside [`enter`], with interrupts off.
 use core::arch::{asm, global_asm};
 use map::gdt::{self, CODE_SELECTOR, DATA_SELECTOR, TablePointer};
 use map::low_memory::{PROGRAM_CODE, PROGRAM_CS};

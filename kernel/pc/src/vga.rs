@@ -3,7 +3,7 @@
 //! Source: OSDev wiki, "Text Mode Cursor" and "Text UI".
 use crate::bios::{self, Registers};
 use crate::{linear, port};
-use terminal::screen::{COLUMNS, Display, ROWS};
+use terminal::screen::{Attribute, COLUMNS, Display, ROWS};
 
 /// Where the cells are.
 const TEXT_MEMORY: u32 = 0xB_8000;
@@ -29,11 +29,12 @@ impl Vga {
 }
 
 impl Display for Vga {
-    fn show(&mut self, first: usize, cells: &[u16]) {
+    fn show(&mut self, first: usize, characters: &[u8], attribute: Attribute) {
         let memory: *mut u16 = linear::pointer(TEXT_MEMORY);
-        for (at, &cell) in cells.iter().enumerate().take(COLUMNS * ROWS - first) {
-            // SAFETY: `first + at` is a cell of the screen; video memory is nobody else's.
-            unsafe { memory.add(first + at).write_volatile(cell) };
+        for (cell, &character) in (first..COLUMNS * ROWS).zip(characters) {
+            let shown = u16::from_le_bytes([character, attribute as u8]);
+            // SAFETY: a cell of the screen; video memory is nobody else's.
+            unsafe { memory.add(cell).write_volatile(shown) };
         }
     }
 

@@ -12,8 +12,10 @@ const RIGHT: u8 = 0x4D;
 const END: u8 = 0x4F;
 const DOWN: u8 = 0x50;
 const DELETE: u8 = 0x53;
-/// What AL is for the grey keys of a 101-key keyboard, where the BIOS does not hide the difference.
+/// What AL is for the grey keys of a 101-key keyboard, and for keys that it has with Alt alone, where the BIOS does
+/// not hide the difference.
 const GREY: u8 = 0xE0;
+const WITH_ALT: u8 = 0xF0;
 /// What Ctrl and Backspace give.
 const CTRL_BACKSPACE: u8 = 0x7F;
 
@@ -23,7 +25,7 @@ pub fn decode(ax: u16) -> Option<Key> {
     match (al, ah) {
         // Alt and digits on the numeric pad give any character, with scan code 0.
         (0, 0) => None,
-        (0, _) | (GREY, 1..) => Some(match ah {
+        (0, _) | (GREY | WITH_ALT, 1..) => Some(match ah {
             HOME => Key::Home,
             UP => Key::Up,
             LEFT => Key::Left,
@@ -60,6 +62,7 @@ mod tests {
             (0x5300, Key::Delete),
             (0x0082, Key::Char('é')), // Alt 1 3 0
             (0x00E0, Key::Char('α')), // Alt 2 2 4
+            (0x00F0, Key::Char('≡')), // Alt 2 4 0
         ] {
             assert_eq!(decode(ax), Some(key), "{ax:#06x}");
         }
@@ -67,7 +70,8 @@ mod tests {
 
     #[test]
     fn keys_without_a_meaning_are_ignored() {
-        for ax in [0x0000, 0x3B00, 0x8600, 0x2C1A, 0x49E0] {
+        // Alt and '[' give 1AF0h.
+        for ax in [0x0000, 0x3B00, 0x8600, 0x2C1A, 0x49E0, 0x1AF0] {
             assert_eq!(decode(ax), None, "{ax:#06x}");
         }
     }

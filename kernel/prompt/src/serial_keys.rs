@@ -36,7 +36,7 @@ impl SerialKeys {
     }
 
     /// Takes a byte and hands on the keys that it completes.
-    pub fn decode(&mut self, byte: u8, mut emit: impl FnMut(Key)) {
+    pub fn decode(&mut self, byte: u8, emit: &mut dyn FnMut(Key)) {
         let state = core::mem::take(&mut self.state);
         match (state, byte) {
             (State::Escape, b'[') => self.state = State::Csi { parameter: 0, parameters: 0 },
@@ -74,14 +74,14 @@ impl SerialKeys {
         })
     }
 
-    fn ground(&mut self, byte: u8, mut emit: impl FnMut(Key)) {
+    fn ground(&mut self, byte: u8, emit: &mut dyn FnMut(Key)) {
         let after_cr = core::mem::replace(&mut self.after_cr, byte == b'\r');
         match byte {
             b'\n' if after_cr => {}
             ESC => self.state = State::Escape,
-            _ => self.utf8.decode(byte, |character| match character {
+            _ => self.utf8.decode(byte, &mut |character| match character {
                 BROKEN => {}
-                '\0'..='\x1F' | '\x7F' => Key::from_control(character as u8).into_iter().for_each(&mut emit),
+                '\0'..='\x1F' | '\x7F' => Key::from_control(character as u8).into_iter().for_each(&mut *emit),
                 '\u{80}'..='\u{9F}' => {} // more control characters
                 _ => emit(Key::Char(character)),
             }),
@@ -112,7 +112,7 @@ mod tests {
     fn keys(bytes: &[u8]) -> Vec<Key> {
         let mut decoder = SerialKeys::new();
         let mut keys = Vec::new();
-        bytes.iter().for_each(|&byte| decoder.decode(byte, |key| keys.push(key)));
+        bytes.iter().for_each(|&byte| decoder.decode(byte, &mut |key| keys.push(key)));
         keys.extend(decoder.time_out());
         keys
     }

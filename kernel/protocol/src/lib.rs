@@ -5,5 +5,7 @@
 extern crate alloc;
 
 pub mod benchmark;
+pub mod decimal;
 pub mod settings;
+mod text;
 pub mod trace;

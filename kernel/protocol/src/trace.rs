@@ -64,6 +64,7 @@ impl TraceRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
 
     #[test]
     fn records_go_and_the_text_stays() {

@@ -12,12 +12,14 @@ use kernel::handover::Handover;
 use kernel::input::Input;
 use kernel::story::{self, Pace};
 use kernel::workers::MachineWorkers;
+use model::allocation::OutOfMemory;
+use model::attention::KvCache;
 use model::encoder::Encoder;
 use model::engine::{Engine, EngineError};
 use model::generate::{Generator, Options};
 use model::int8::Int8;
 use model::load_only;
-use model::packed::{Model, Packed, Text};
+use model::packed::{Model, Text};
 use model::phase::{Phase, Stopwatch};
 use model::sampler::Sampler;
 use model::tokenizer::BOS;
@@ -37,17 +39,17 @@ pc::program!(main);
 
 /// From the loader's handover to the report.
 extern "C" fn main(handover: u32) -> ! {
-    // SAFETY: as in the kernel: the loader started us, and all programs come from one build.
+    // SAFETY: as in the kernel: the loader started us, and we are of its build.
     let handover = unsafe { Handover::take(handover) };
     ending::set_power_off(true);
-    let Handover { packed, context, settings, cpu, simd, clock, load, processors, .. } = handover;
-    let brought_up = bring_up(settings.cpus as usize, processors.as_ref(), cpu, clock);
+    let Handover { text, weights, context, settings, cpu, simd, clock, load, processors, .. } = *handover;
+    let model = weights.int8().or_refuse();
+    let brought_up = bring_up(settings.cpus as usize, processors.as_ref(), &cpu, &clock);
     println!("cpus    {brought_up}");
     let workers = MachineWorkers(&brought_up.workers);
-    let processors = Processors { simd: *simd, workers: &workers };
-    let text = packed.text().ok().expect("the loader checked it");
-    let bench = Bench { packed, text: &text, context: *context, processors, clock, settings };
-    let report = bench.run(*load).or_refuse();
+    let processors = Processors { simd, workers: &workers };
+    let bench = Bench { model, text, context, processors, clock: &clock, settings };
+    let report = bench.run(load).or_refuse();
     console::with(|console| {
         console.serial_only(|console| {
             let _ = write!(console, "{report}");
@@ -58,12 +60,12 @@ extern "C" fn main(handover: u32) -> ! {
 
 /// What is measured.
 struct Bench<'m> {
-    packed: &'m Packed,
-    text: &'m Text<'m>,
+    model: Model<'m>,
+    text: Text<'m>,
     context: usize,
     processors: Processors<'m>,
     clock: &'m Clock,
-    settings: &'m Settings,
+    settings: Settings,
 }
 
 impl Bench<'_> {
@@ -77,8 +79,8 @@ impl Bench<'_> {
         })
     }
 
-    fn model(&self) -> Model<'_> {
-        self.packed.model().expect("the loader checked it")
+    fn cache(&self) -> Result<KvCache, OutOfMemory> {
+        KvCache::new(&self.text.shape, self.context)
     }
 
     fn micros_of(&self, work: impl FnOnce()) -> u64 {
@@ -87,21 +89,21 @@ impl Bench<'_> {
         self.clock.micros_since(start)
     }
 
-    fn sampler(&self) -> Sampler<'_> {
-        let Settings { temperature, topp, seed, .. } = *self.settings;
-        Sampler::new(self.text.tables, temperature, topp, seed)
+    fn sampler(&self) -> Result<Sampler<'_>, OutOfMemory> {
+        let Settings { temperature, topp, seed, .. } = self.settings;
+        Sampler::new(self.text.tables, self.text.shape.vocab_size, temperature, topp, seed)
     }
 
     /// A story as the kernel tells it.
     fn story(&self) -> Result<Measured, EngineError> {
-        let mut engine = Int8::on(self.processors, self.model(), self.context)?;
+        let mut engine = Int8::on(self.processors, self.model.clone(), self.cache()?)?;
         let options = Options { steps: self.settings.steps as usize, ..Options::default() };
-        let mut generator = Generator::new(&mut engine, &self.text.tokenizer, self.sampler(), &[], options);
+        let mut generator = Generator::new(&mut engine, &self.text.tokenizer, self.sampler()?, &[], options)?;
         let mut input = Input::new(self.clock);
         let status = |pace: Pace| {
             console::with(|console| console.set_status(format_args!(" {}  {pace}", self.text.name)));
         };
-        let pace = story::tell(&mut generator, self.clock, &mut input, &status)?;
+        let pace = story::tell(&mut generator, self.clock, &mut input, &status);
         Ok(Measured { count: pace.tokens, micros: pace.micros })
     }
 
@@ -110,38 +112,38 @@ impl Bench<'_> {
         let encoder = Encoder::new(&self.text.tokenizer).or_refuse();
         let mut tokens = encoder.encode(&self.settings.prompt).or_refuse();
         tokens.truncate(self.context - 1);
-        let mut engine = Int8::on(self.processors, self.model(), self.context)?;
+        let mut engine = Int8::on(self.processors, self.model.clone(), self.cache()?)?;
         let options = Options::default();
         let mut generator =
-            Generator::new(&mut engine, &self.text.tokenizer, self.sampler(), &tokens, options);
+            Generator::new(&mut engine, &self.text.tokenizer, self.sampler()?, &tokens, options)?;
         let (count, start) = (tokens.len() as u64 + 1, self.clock.now());
         for _ in 0..count {
-            generator.step()?;
+            generator.step();
         }
         Ok(Measured { count, micros: self.clock.micros_since(start) })
     }
 
     /// The fastest pass over the weights that only loads them.
     fn load_only(&self) -> Measured {
-        let model = self.model();
+        let model = &self.model;
         let pass = || {
             self.micros_of(|| {
-                core::hint::black_box(load_only::pass(&model, self.processors.simd));
+                core::hint::black_box(load_only::pass(model, self.processors.simd));
             })
         };
         let micros = (0..LOAD_ONLY_PASSES).map(|_| pass()).min().unwrap_or_default();
-        Measured { count: load_only::weight_bytes(&model), micros }
+        Measured { count: load_only::weight_bytes(model), micros }
     }
 
     /// Another story of as many tokens, whatever ends it, with a watch on each phase.
     fn phases(&self) -> Result<[Measured; Phase::ALL.len()], EngineError> {
         let steps = (self.settings.steps as usize).min(self.context);
         let laps = Laps::new(self.clock);
-        let mut engine = Box::new(Int8::timed(self.processors, self.model(), self.context, &laps)?);
-        let (mut sampler, mut token) = (self.sampler(), BOS);
+        let mut engine = Box::new(Int8::timed(self.processors, self.model.clone(), self.cache()?, &laps)?);
+        let (mut sampler, mut token) = (self.sampler()?, BOS);
         laps.begin();
         for pos in 0..steps {
-            let next = sampler.sample(engine.forward(token, pos)?)?;
+            let next = sampler.sample(engine.forward(token, pos));
             laps.lap(Phase::Sampling);
             let piece = self.text.tokenizer.decode(token, next, false);
             console::with(|console| console.write_bytes(piece.bytes()));

@@ -11,9 +11,11 @@ pc::program!(main);
 
 /// From the loader's handover, which lies at `handover`, to the end of the story.
 extern "C" fn main(handover: u32) -> ! {
-    // SAFETY: as in the kernel: the loader started us, and all programs come from one build.
-    let Handover { packed, context, settings, clock, .. } = unsafe { Handover::take(handover) };
-    let (text, weights) = packed.text().ok().zip(packed.sectorllm()).expect("the loader checked it");
-    let engine = Sectorllm::new(weights, *context).or_refuse();
-    Session::new(&text, engine, clock, settings).run()
+    // SAFETY: as in the kernel: the loader started us, and we are of its build.
+    let handover = unsafe { Handover::take(handover) };
+    let Handover { text, weights, context, mut settings, clock, .. } = *handover;
+    let weights = weights.sectorllm().or_refuse();
+    // Its cache is the first thing on the heap: the loader has printed its place.
+    let engine = Sectorllm::new(weights, context).or_refuse();
+    Session::new(&text, engine, &clock, &mut settings).run()
 }

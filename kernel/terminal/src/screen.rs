@@ -14,24 +14,30 @@ pub const ROWS: usize = 25;
 pub const TEXT_ROWS: usize = ROWS - 1;
 /// Distance of tab stops.
 const TAB: usize = 8;
-/// Light grey on black, in a cell's high byte.
-pub const PLAIN: u16 = 0x0700;
-/// Black on light grey.
-const REVERSE: u16 = 0x7000;
-/// An empty cell.
-const BLANK: u16 = PLAIN | b' ' as u16;
+/// A cell without a character.
+const BLANK: u8 = b' ';
 
-/// Shows cells: character in the low byte, attribute in the high byte.
+/// How a character looks: a VGA attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Attribute {
+    /// Light grey on black.
+    Plain = 0x07,
+    /// Black on light grey.
+    Reverse = 0x70,
+}
+
+/// Shows characters of its code page.
 pub trait Display {
-    /// Shows `cells` from cell number `first` on.
-    fn show(&mut self, first: usize, cells: &[u16]);
+    /// Shows characters from cell number `first` on.
+    fn show(&mut self, first: usize, characters: &[u8], attribute: Attribute);
     /// Puts the cursor on cell number `cell`.
     fn place_cursor(&mut self, cell: usize);
 }
 
-/// The cells and the cursor. All is kept here as well: reading video memory is slow.
+/// The text and the cursor. All is kept here as well: reading video memory is slow.
 pub struct Screen {
-    cells: [u16; COLUMNS * ROWS],
+    text: [u8; COLUMNS * TEXT_ROWS],
     row: usize,
     /// [`COLUMNS`] when the row is full: the next character decides what goes to the next row.
     column: usize,
@@ -40,15 +46,21 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Blank, the cursor in the first cell.
+    /// Nothing, the cursor in the first cell: before [`Screen::clear`].
     pub const fn new() -> Self {
-        Self { cells: [0; COLUMNS * ROWS], row: 0, column: 0, blank_at_edge: false }
+        Self { text: [0; COLUMNS * TEXT_ROWS], row: 0, column: 0, blank_at_edge: false }
     }
 
     /// Blanks the screen.
     pub fn clear(&mut self, display: &mut impl Display) {
-        *self = Self { cells: [BLANK; COLUMNS * ROWS], ..Self::new() };
-        display.show(0, &self.cells);
+        (self.row, self.column, self.blank_at_edge) = (0, 0, false);
+        self.text.fill(BLANK);
+        self.show(display, 0, COLUMNS * TEXT_ROWS);
+        display.show(COLUMNS * TEXT_ROWS, &[BLANK; COLUMNS], Attribute::Plain);
+    }
+
+    fn show(&self, display: &mut impl Display, first: usize, end: usize) {
+        display.show(first, &self.text[first..end], Attribute::Plain);
     }
 
     /// Writes one character of the display's code page. Line feed, carriage return, tab and
@@ -72,8 +84,8 @@ impl Screen {
             self.wrap(display);
         }
         let cell = self.row * COLUMNS + self.column;
-        self.cells[cell] = PLAIN | u16::from(character);
-        display.show(cell, &self.cells[cell..=cell]);
+        self.text[cell] = character;
+        self.show(display, cell, cell + 1);
         self.column += 1;
     }
 
@@ -81,20 +93,20 @@ impl Screen {
     fn wrap(&mut self, display: &mut impl Display) {
         let row = self.row * COLUMNS;
         let end = row + COLUMNS;
-        let blank = self.cells[row..end].iter().rposition(|&cell| cell == BLANK);
+        let blank = self.text[row..end].iter().rposition(|&character| character == BLANK);
         let start = match blank {
             Some(blank) if !self.blank_at_edge => row + blank + 1,
             _ => end,
         };
         let mut word = [BLANK; COLUMNS];
         let length = end - start;
-        word[..length].copy_from_slice(&self.cells[start..end]);
-        self.cells[start..end].fill(BLANK);
-        display.show(start, &self.cells[start..end]);
+        word[..length].copy_from_slice(&self.text[start..end]);
+        self.text[start..end].fill(BLANK);
+        self.show(display, start, end);
         self.new_line(display);
         let next = self.row * COLUMNS;
-        self.cells[next..next + length].copy_from_slice(&word[..length]);
-        display.show(next, &word[..length]);
+        self.text[next..next + length].copy_from_slice(&word[..length]);
+        self.show(display, next, next + length);
         self.column = length;
     }
 
@@ -104,16 +116,14 @@ impl Screen {
             self.row += 1;
             return;
         }
-        let text = &mut self.cells[..COLUMNS * TEXT_ROWS];
-        text.copy_within(COLUMNS.., 0);
-        text[COLUMNS * (TEXT_ROWS - 1)..].fill(BLANK);
-        display.show(0, text);
+        self.text.copy_within(COLUMNS.., 0);
+        self.text[COLUMNS * (TEXT_ROWS - 1)..].fill(BLANK);
+        self.show(display, 0, COLUMNS * TEXT_ROWS);
     }
 
     /// Shows the status line.
-    pub fn set_status(&mut self, display: &mut impl Display, row: &StatusRow) {
-        self.cells[COLUMNS * TEXT_ROWS..].copy_from_slice(&row.cells);
-        display.show(COLUMNS * TEXT_ROWS, &row.cells);
+    pub fn set_status(&self, display: &mut impl Display, row: &StatusRow) {
+        display.show(COLUMNS * TEXT_ROWS, &row.characters, Attribute::Reverse);
     }
 
     /// Shows the cursor where the next character will go.
@@ -124,22 +134,22 @@ impl Screen {
 
 /// A status line to be: what is written to it, as far as it fits, and blanks.
 pub struct StatusRow {
-    cells: [u16; COLUMNS],
+    characters: [u8; COLUMNS],
     length: usize,
 }
 
 impl StatusRow {
     /// Blanks.
     pub const fn new() -> Self {
-        Self { cells: [REVERSE | b' ' as u16; COLUMNS], length: 0 }
+        Self { characters: [BLANK; COLUMNS], length: 0 }
     }
 }
 
 impl fmt::Write for StatusRow {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for character in text.chars() {
-            let Some(cell) = self.cells.get_mut(self.length) else { break };
-            *cell = REVERSE | u16::from(from_char(character));
+            let Some(cell) = self.characters.get_mut(self.length) else { break };
+            *cell = from_char(character);
             self.length += 1;
         }
         Ok(())
@@ -167,13 +177,15 @@ mod tests {
 
     /// What a viewer sees.
     struct Glass {
-        cells: [u16; COLUMNS * ROWS],
+        cells: [(u8, Attribute); COLUMNS * ROWS],
         cursor: usize,
     }
 
     impl Display for Glass {
-        fn show(&mut self, first: usize, cells: &[u16]) {
-            self.cells[first..first + cells.len()].copy_from_slice(cells);
+        fn show(&mut self, first: usize, characters: &[u8], attribute: Attribute) {
+            for (cell, &character) in self.cells[first..].iter_mut().zip(characters) {
+                *cell = (character, attribute);
+            }
         }
         fn place_cursor(&mut self, cell: usize) {
             self.cursor = cell;
@@ -183,7 +195,7 @@ mod tests {
     impl Glass {
         fn row(&self, row: usize) -> String {
             let cells = &self.cells[row * COLUMNS..(row + 1) * COLUMNS];
-            let text: String = cells.iter().map(|&cell| char::from(cell as u8)).collect();
+            let text: String = cells.iter().map(|&(character, _)| char::from(character)).collect();
             text.trim_end().to_string()
         }
     }
@@ -195,13 +207,15 @@ mod tests {
     }
 
     fn after(text: &[u8]) -> Glass {
-        let mut glass = Glass { cells: [0; COLUMNS * ROWS], cursor: 0 };
+        let mut glass = Glass { cells: [(0, Attribute::Reverse); COLUMNS * ROWS], cursor: 0 };
         let mut screen = Screen::new();
         screen.clear(&mut glass);
         screen.set_status(&mut glass, &status("idle"));
         text.iter().for_each(|&character| screen.write(&mut glass, character));
         screen.show_cursor(&mut glass);
-        assert_eq!(glass.cells, screen.cells);
+        let (shown, status) = glass.cells.split_at(COLUMNS * TEXT_ROWS);
+        assert!(shown.iter().copied().eq(screen.text.map(|character| (character, Attribute::Plain))));
+        assert!(status.iter().all(|&(_, attribute)| attribute == Attribute::Reverse));
         assert_eq!(glass.row(TEXT_ROWS), "idle");
         glass
     }
@@ -288,9 +302,7 @@ mod tests {
     #[test]
     fn a_long_status_is_cut() {
         let mut glass = after(b"");
-        let mut screen = Screen::new();
-        screen.set_status(&mut glass, &status(&"s".repeat(100)));
-        assert_eq!(glass.row(TEXT_ROWS).len(), COLUMNS);
-        assert_eq!(glass.cells[COLUMNS * TEXT_ROWS], REVERSE | u16::from(b's'));
+        Screen::new().set_status(&mut glass, &status(&"s".repeat(100)));
+        assert_eq!(glass.row(TEXT_ROWS), "s".repeat(COLUMNS));
     }
 }

@@ -22,7 +22,7 @@ impl Decoder {
 
     /// Takes `byte` and hands on what is complete: nothing, a character, or [`BROKEN`] for one that
     /// was cut short and then a character.
-    pub fn decode(&mut self, byte: u8, mut emit: impl FnMut(char)) {
+    pub fn decode(&mut self, byte: u8, emit: &mut dyn FnMut(char)) {
         if self.missing > 0 {
             if byte & 0xC0 == 0x80 {
                 self.bits = self.bits << 6 | u32::from(byte & 0x3F);
@@ -57,7 +57,7 @@ mod tests {
         let mut decoder = Decoder::new();
         let mut out = String::new();
         for &byte in bytes {
-            decoder.decode(byte, |character| out.push(character));
+            decoder.decode(byte, &mut |character| out.push(character));
         }
         out
     }

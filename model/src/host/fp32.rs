@@ -1,6 +1,5 @@
 //! The fp32 reference: llama2.c's forward pass in the host's float.
 use super::checkpoint::{Checkpoint, CheckpointError, Config, Weight};
-use crate::engine::{EngineError, check_token};
 use crate::shape::Shape;
 use std::io::{Read, Seek};
 
@@ -166,13 +165,11 @@ impl<'w, R: Rounding> Fp32<'w, R> {
         self.context
     }
 
-    /// Reads `token` at position `pos` and returns the logits (vocab_size,) of the one after it.
-    pub fn forward(&mut self, token: u32, pos: usize) -> Result<&[f32], EngineError> {
+    /// Reads `token`, one of the vocabulary, at position `pos`, within the context, and returns the logits
+    /// (vocab_size,) of the one after it.
+    pub fn forward(&mut self, token: u32, pos: usize) -> &[f32] {
         let weights = self.weights;
-        check_token(&weights.shape, token)?;
-        if pos >= self.context {
-            return Err(EngineError::Position { pos, context: self.context });
-        }
+        assert!(pos < self.context, "a position of the context");
         let dim = weights.shape.dim;
         self.x.copy_from_slice(&weights.embedding[token as usize * dim..][..dim]);
         for (index, layer) in weights.layers.iter().enumerate() {
@@ -196,7 +193,7 @@ impl<'w, R: Rounding> Fp32<'w, R> {
         rmsnorm(&mut self.xb[..dim], &self.x, &weights.rms_final, weights.epsilon, &self.rounding);
         let classifier = weights.classifier.as_ref().unwrap_or(&weights.embedding);
         matmul(&mut self.logits, classifier, &self.xb[..dim]);
-        Ok(&self.logits)
+        &self.logits
     }
 
     /// `xb = attention(xb)`, without wo.

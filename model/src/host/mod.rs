@@ -1,8 +1,13 @@
 //! The host's side: from a llama2.c checkpoint to a packed model, with the host's float.
 pub mod checkpoint;
+pub mod foreign;
 pub mod fp32;
+pub mod gguf;
 pub mod pack;
+pub mod packed;
+pub mod processors;
 pub mod quantize;
 pub mod score;
 pub mod sectorllm;
 pub mod synth;
+pub mod vocabulary;

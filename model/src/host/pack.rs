@@ -3,7 +3,7 @@
 use super::checkpoint::{Checkpoint, CheckpointError, Weight};
 use super::quantize::{QuantizedMatrix, fraction_bits_after_norm, quantize_matrix, quantize_norm_weight};
 use super::sectorllm::sectorllm_bytes;
-use crate::crc32::Crc32;
+use crate::crc32::CRC32;
 use crate::engine::EngineKind;
 use crate::norm::RESIDUAL_BITS;
 use crate::packed::{Entry, Kind, Packed, PackedHeader, TENSOR_ALIGN, layout};
@@ -81,7 +81,7 @@ pub fn pack<R: Read + Seek, W: Write + Seek>(
     let start = out.stream_position().map_err(PackError::Write)?;
     // The header holds a CRC of all that follows: its place is kept, it is written last.
     out.write_all(&vec![0; header.to_bytes().len()]).map_err(PackError::Write)?;
-    let mut crc = Crc32::new();
+    let mut crc = CRC32.digest();
     for entry in &mut header.entries {
         let mut bytes = tensor(checkpoint, tokenizer, entry)?;
         debug_assert_eq!(bytes.len() as u64, entry.bytes());
@@ -90,7 +90,7 @@ pub fn pack<R: Read + Seek, W: Write + Seek>(
         out.write_all(&bytes).map_err(PackError::Write)?;
         progress(u64::from(entry.offset) + bytes.len() as u64, total);
     }
-    header.payload_crc = crc.finish();
+    header.payload_crc = crc.finalize();
     out.seek(SeekFrom::Start(start)).map_err(PackError::Write)?;
     out.write_all(&header.to_bytes()).map_err(PackError::Write)?;
     out.seek(SeekFrom::Start(start + total)).map_err(PackError::Write)?;

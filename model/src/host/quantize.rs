@@ -1,6 +1,6 @@
 //! From fp32 weights to the integers of the packed model.
+use crate::matrix::SCALE_BITS;
 use crate::matrix::{Matrix, TILE_COLS, TILE_ROWS, Tile, WEIGHT_ZERO};
-use crate::requantize::SCALE_BITS;
 use rayon::prelude::*;
 
 /// Largest magnitude of a weight's integer.

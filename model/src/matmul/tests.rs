@@ -2,7 +2,7 @@ use super::*;
 use crate::allocation::Allocator;
 use crate::fixed::Scale;
 use crate::host::quantize::quantize_matrix;
-use crate::matrix::{TILE_COLS, Tile};
+use crate::matrix::Tile;
 use proptest::prelude::*;
 
 fn random_case() -> impl Strategy<Value = (Vec<Vec<f32>>, Vec<i32>)> {
@@ -13,6 +13,25 @@ fn random_case() -> impl Strategy<Value = (Vec<Vec<f32>>, Vec<i32>)> {
 }
 
 proptest! {
+    #[test]
+    fn inputs_are_the_nearest_integers(
+        max in 1i32.., part in 0.0..=1.0f64, cols in 1usize..5000, unit in 1u64.., e in -90i32..90
+    ) {
+        let x = (f64::from(max) * part) as i32;
+        let values = [&[x, -x, max, -max][..], &vec![0; cols]].concat();
+        let (unit, limit) = (Scale::new(unit, e), activation_limit(values.len()));
+        let mut input = Activations::new(&mut Allocator::default(), values.len(), Simd::Scalar);
+        input.quantize(&values, unit);
+        let real = f64::from(unit.mantissa) * 2f64.powi(unit.exponent - input.exponent);
+        let got = bytemuck::cast_slice::<_, [i16; 16]>(&input.fours)[0];
+        for (x, got) in values.iter().zip([got[0], got[8], got[1], got[9]]) {
+            prop_assert!((f64::from(got) - f64::from(*x) * real).abs() <= 0.5 + 1e-3, "{got} {x} {real}");
+            prop_assert!(i32::from(got).abs() <= limit);
+        }
+        prop_assert!(i32::from(got[1]) >= limit / 2);
+        prop_assert_eq!(input.start, 0);
+    }
+
     #[test]
     fn product_is_near_the_real_one((rows, x) in random_case()) {
         let weights: Vec<f32> = rows.concat();
@@ -30,7 +49,7 @@ proptest! {
     }
 
     #[test]
-    fn kernels_give_the_same_integers((rows, x) in random_case(), byte: u8) {
+    fn all_simd_gives_the_same_integers((rows, x) in random_case(), byte: u8) {
         let weights: Vec<f32> = rows.concat();
         let mut matrix = quantize_matrix(&[&weights], x.len(), 16);
         for (i, tile) in matrix.tiles.iter_mut().enumerate() {
@@ -51,6 +70,13 @@ proptest! {
 }
 
 #[test]
+fn nothing_in_nothing_out() {
+    let mut input = Activations::new(&mut Allocator::default(), 5, Simd::Scalar);
+    input.quantize(&[0; 5], Scale::new(1, 0));
+    assert!(bytemuck::cast_slice::<_, i32>(&input.fours).iter().all(|&x| x == 0));
+}
+
+#[test]
 fn the_largest_sums_do_not_overflow() {
     for cols in [4, 32, 8192, 11_008] {
         for (byte, weight) in [(0, -128), (255, 127)] {
@@ -62,7 +88,7 @@ fn the_largest_sums_do_not_overflow() {
                     // A step of a power of two, at which the largest is the limit.
                     input.quantize(&vec![activation_limit(cols) * sign; cols], Scale::new(1, 0));
                     let mut totals = [input.start; 16];
-                    add_block(simd, &tiles, &input.fours, &mut totals);
+                    simd.add_products(&tiles, &input.fours, &mut totals);
                     assert_eq!(totals.map(i64::from), [exact; 16], "{simd:?}");
                 }
             }

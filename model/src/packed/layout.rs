@@ -1,6 +1,6 @@
 //! Which tensors a packed model has, and in which order: the order in which they are read.
 use crate::engine::EngineKind;
-use crate::matrix::{Matrix, TILE_BYTES, TILE_ROWS};
+use crate::matrix::{Matrix, TILE_COLS, TILE_ROWS};
 use crate::sectorllm::SectorllmWeights;
 use crate::shape::Shape;
 use crate::tables::{EXP2_ENTRIES, SIGMOID_ENTRIES};
@@ -23,19 +23,19 @@ pub enum Kind {
     Rope = 3,
     /// The embedding (vocab_size, dim), where the classifier is another matrix.
     Embedding = 4,
-    /// Gains before attention (dim,).
+    /// The norm before attention (dim,).
     RmsAtt = 5,
     /// wq, wk and wv, one below the other (dim + 2 kv_dim, dim).
     Wqkv = 6,
     /// wo (dim, dim).
     Wo = 7,
-    /// Gains before the feed-forward layer (dim,).
+    /// The norm before the feed-forward layer (dim,).
     RmsFfn = 8,
     /// w1 and w3, one below the other (2 hidden_dim, dim).
     W13 = 9,
     /// w2 (dim, hidden_dim).
     W2 = 10,
-    /// Gains before the classifier (dim,).
+    /// The norm before the classifier (dim,).
     RmsFinal = 11,
     /// The classifier (vocab_size, dim); also the embedding, where they are one.
     Classifier = 12,
@@ -80,7 +80,7 @@ pub struct Entry {
     pub rows: u32,
     /// Columns of a matrix; values of a vector or of a table's entry; bytes of what is no numbers.
     pub cols: u32,
-    /// What the integer 1 means, as a power of two: see [`Matrix`] and [`crate::norm::Gain`].
+    /// What the integer 1 means, as a power of two: see [`Matrix`] and [`crate::norm::NormWeight`].
     pub exponent: i32,
     /// Fraction bits of a matrix's output.
     pub fraction_bits: i32,
@@ -89,17 +89,19 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Scales of a matrix, one for each row of its blocks; none of anything else.
+    pub fn scales(&self) -> usize {
+        if self.kind.is_matrix() { Matrix::blocks(self.rows as usize) * TILE_ROWS } else { 0 }
+    }
+
     /// Bytes of the tensor, without what fills up to the next.
     pub fn bytes(&self) -> u64 {
-        let (rows, cols) = (self.rows as usize, self.cols as usize);
-        if self.kind.is_matrix() {
-            let tiles = Matrix::blocks(rows) as u64 * Matrix::tiles_per_block(cols) as u64;
-            let scales = Matrix::blocks(rows) * TILE_ROWS;
-            return 4 * scales as u64 + TILE_BYTES as u64 * tiles;
-        }
+        let (rows, cols) = (u64::from(self.rows), u64::from(self.cols));
+        let scales = self.scales() as u64;
         match self.kind {
-            Kind::Tokenizer | Kind::Sectorllm => cols as u64,
-            _ => 4 * rows as u64 * cols as u64,
+            Kind::Tokenizer | Kind::Sectorllm => cols,
+            kind if kind.is_matrix() => 4 * scales + scales * cols.next_multiple_of(TILE_COLS as u64),
+            _ => 4 * rows * cols,
         }
     }
 

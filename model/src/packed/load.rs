@@ -3,11 +3,10 @@
 use super::layout::{Entry, Kind, TENSOR_ALIGN};
 use super::{PackedError, PackedHeader};
 use crate::allocation::zeroed;
-use crate::crc32::Crc32;
+use crate::crc32::CRC32;
 use crate::engine::EngineKind;
-use crate::matrix::{Matrix, TILE_BYTES, TILE_ROWS, Tile};
+use crate::matrix::{Matrix, SCALE_BITS, TILE_BYTES, Tile};
 use crate::norm::NormWeight;
-use crate::requantize::SCALE_BITS;
 use crate::rope::{ROPE_BITS, Rope};
 use crate::sectorllm::SectorllmWeights;
 use crate::shape::Shape;
@@ -15,14 +14,14 @@ use crate::source::Source;
 use crate::tables::{TABLE_BITS, Tables};
 use crate::tokenizer::{Tokenizer, TokenizerError};
 use alloc::vec::Vec;
-use bytemuck::Pod;
+use bytemuck::{Pod, cast_slice, cast_slice_mut};
 
 /// A packed model in memory.
 pub struct Packed {
     /// What it says of itself.
     pub header: PackedHeader,
     /// All tensors, as the disk holds them. 64 bytes an item: so every tensor lies where its type may lie.
-    payload: Vec<Tile>,
+    pub(crate) payload: Vec<Tile>,
 }
 
 const _: () = assert!(TENSOR_ALIGN == TILE_BYTES as u64);
@@ -52,22 +51,16 @@ impl Packed {
         // A length that 32 bits do not hold is refused as memory that is not there.
         let length = usize::try_from(bytes / TENSOR_ALIGN).unwrap_or(usize::MAX);
         let mut payload = zeroed(length).map_err(|_| PackedError::OutOfMemory { bytes })?;
-        let mut crc = Crc32::new();
-        for piece in bytemuck::cast_slice_mut(&mut payload).chunks_mut(PIECE) {
+        let mut crc = CRC32.digest();
+        for piece in cast_slice_mut(&mut payload).chunks_mut(PIECE) {
             source.read(piece).map_err(PackedError::Read)?;
             crc.update(piece);
         }
-        let (expected, found) = (header.payload_crc, crc.finish());
+        let (expected, found) = (header.payload_crc, crc.finalize());
         if expected != found {
             return Err(PackedError::Crc { part: "data", expected, found });
         }
         Ok(Self { header, payload })
-    }
-
-    /// The packed model as a disk holds it.
-    #[cfg(feature = "std")]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        [&self.header.to_bytes(), bytemuck::cast_slice(&self.payload)].concat()
     }
 
     /// Where the tensors begin in memory.
@@ -113,20 +106,30 @@ impl Packed {
         Some(SectorllmWeights::new(tensors.next(Kind::Sectorllm)))
     }
 
-    /// Whether everything is as the engine's arithmetic expects it, although the CRCs are right.
+    /// Whether all numbers are as the engine's arithmetic expects them, although the CRCs are right. Weights
+    /// may be anything.
     ///
     /// # Errors
     /// What is not.
     pub fn check<E>(&self) -> Result<(), PackedError<E>> {
-        let text = self.text().map_err(PackedError::Tokenizer)?;
-        let above_one = |table: &[u32]| table.iter().any(|&entry| entry > 1 << TABLE_BITS);
-        let bad = match self.model() {
-            _ if above_one(text.tables.exp2) => Some(Kind::Exp2),
-            _ if above_one(text.tables.sigmoid) => Some(Kind::Sigmoid),
-            Some(model) => model.number_out_of_range(),
-            None => None,
-        };
-        bad.map_or(Ok(()), |kind| Err(PackedError::Number(kind)))
+        self.text().map_err(PackedError::Tokenizer)?;
+        let mut tensors = Tensors::of(self);
+        for entry in &self.header.entries {
+            let bytes = tensors.next_bytes(entry.kind).1;
+            let (bytes, limit) = match entry.kind {
+                Kind::Exp2 | Kind::Sigmoid => (bytes, 1 << TABLE_BITS),
+                Kind::Rope => (bytes, 1 << ROPE_BITS),
+                _ => (&bytes[..size_of::<u32>() * entry.scales()], (1 << SCALE_BITS) - 1),
+            };
+            let magnitude = |number: i32| match entry.kind {
+                Kind::Rope => number.unsigned_abs(),
+                _ => number as u32,
+            };
+            if cast_slice(bytes).iter().any(|&number| magnitude(number) > limit) {
+                return Err(PackedError::Number(entry.kind));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -143,6 +146,7 @@ pub struct Text<'m> {
 }
 
 /// The weights for the int8 engine.
+#[derive(Clone)]
 pub struct Model<'m> {
     /// The shape.
     pub shape: Shape,
@@ -161,6 +165,7 @@ pub struct Model<'m> {
 }
 
 /// A transformer layer's weights, by llama2.c's names.
+#[derive(Clone)]
 pub struct Layer<'m> {
     /// The norm before attention (dim,).
     pub rms_att: NormWeight<'m>,
@@ -181,29 +186,6 @@ impl<'m> Model<'m> {
     pub fn embedding(&self) -> &Matrix<'m> {
         self.embedding.as_ref().unwrap_or(&self.classifier)
     }
-
-    /// A tensor with a number that the engine's arithmetic does not expect. Weights may be anything.
-    fn number_out_of_range(&self) -> Option<Kind> {
-        let scales = |matrix: &Matrix| matrix.scales.iter().any(|&scale| scale >> SCALE_BITS > 0);
-        let mut rope = self.rope.table.as_flattened().iter();
-        if rope.any(|number| number.unsigned_abs() > 1 << ROPE_BITS) {
-            return Some(Kind::Rope);
-        }
-        for layer in &self.layers {
-            for (kind, matrix) in [
-                (Kind::Wqkv, &layer.wqkv),
-                (Kind::Wo, &layer.wo),
-                (Kind::W13, &layer.w13),
-                (Kind::W2, &layer.w2),
-            ] {
-                if scales(matrix) {
-                    return Some(kind);
-                }
-            }
-        }
-        let ends = [(Kind::Embedding, self.embedding()), (Kind::Classifier, &self.classifier)];
-        ends.into_iter().find_map(|(kind, matrix)| scales(matrix).then_some(kind))
-    }
 }
 
 /// The tensors one after the other. Their directory was checked against the shape, so kinds and lengths are
@@ -216,7 +198,7 @@ struct Tensors<'m> {
 
 impl<'m> Tensors<'m> {
     fn of(packed: &'m Packed) -> Self {
-        Self { entries: packed.header.entries.iter(), bytes: bytemuck::cast_slice(&packed.payload) }
+        Self { entries: packed.header.entries.iter(), bytes: cast_slice(&packed.payload) }
     }
 
     /// The next tensor's entry and bytes.
@@ -231,7 +213,7 @@ impl<'m> Tensors<'m> {
 
     /// The next tensor's numbers.
     fn next<T: Pod>(&mut self, kind: Kind) -> &'m [T] {
-        bytemuck::cast_slice(self.next_bytes(kind).1)
+        cast_slice(self.next_bytes(kind).1)
     }
 
     fn tables(&mut self) -> Tables<'m> {
@@ -251,20 +233,20 @@ impl<'m> Tensors<'m> {
 
     fn norm_weight(&mut self, kind: Kind) -> NormWeight<'m> {
         let (entry, bytes) = self.next_bytes(kind);
-        NormWeight { values: bytemuck::cast_slice(bytes), exponent: entry.exponent }
+        NormWeight { values: cast_slice(bytes), exponent: entry.exponent }
     }
 
     fn matrix(&mut self, kind: Kind) -> Matrix<'m> {
         let (entry, bytes) = self.next_bytes(kind);
         let (rows, cols) = (entry.rows as usize, entry.cols as usize);
-        let (scales, tiles) = bytes.split_at(size_of::<u32>() * Matrix::blocks(rows) * TILE_ROWS);
+        let (scales, tiles) = bytes.split_at(size_of::<u32>() * entry.scales());
         Matrix {
             rows,
             cols,
             exponent: entry.exponent,
             fraction_bits: entry.fraction_bits,
-            scales: bytemuck::cast_slice(scales),
-            tiles: bytemuck::cast_slice(tiles),
+            scales: cast_slice(scales),
+            tiles: cast_slice(tiles),
         }
     }
 }

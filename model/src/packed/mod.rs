@@ -4,7 +4,7 @@
 //! order, for packer and loader alike; [`PackedHeader`] is read first and tells all sizes; then
 //! [`Packed::read_payload`] reads the tensors in one piece and checks their CRC. What an engine works with
 //! are views of that piece.
-mod header;
+pub(crate) mod header;
 mod layout;
 mod load;
 
@@ -14,41 +14,29 @@ pub use load::{Layer, Model, Packed, Text};
 
 use crate::shape::ShapeError;
 use crate::tokenizer::TokenizerError;
-use alloc::string::String;
-use core::fmt;
-
-/// Bytes that a model takes in memory.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Memory {
-    /// Weights, tables and tokenizer.
-    pub weights: u64,
-    /// The key/value cache.
-    pub kv_cache: u64,
-    /// Everything that the engine works in.
-    pub activations: u64,
-    /// What turns text into tokens and chooses them: the encoder's table, the sampler's lists.
-    pub text: u64,
-}
-
-impl Memory {
-    /// All of it.
-    pub fn total(&self) -> u64 {
-        self.weights + self.kv_cache + self.activations + self.text
-    }
-}
 
 /// Why a packed model cannot be used. `E` is the source's error.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum PackedError<E> {
     /// The source could not be read.
+    #[error("{0}")]
     Read(E),
     /// The first bytes are not a packed model's.
+    #[error("this is no packed model, write the disk image again")]
     Magic,
     /// A version that this program does not know.
+    #[error(
+        "the packed model has version {0}, this program reads version {VERSION}; pack the checkpoint again"
+    )]
     Version(u32),
     /// A header of an impossible size.
+    #[error("the packed model's header says it has {0} bytes")]
     HeaderSize(u32),
     /// A CRC does not match.
+    #[error(
+        "the packed model's {part} is damaged (CRC {found:08x}, expected {expected:08x}), \
+         write the disk image again"
+    )]
     Crc {
         /// What is damaged.
         part: &'static str,
@@ -58,69 +46,29 @@ pub enum PackedError<E> {
         found: u32,
     },
     /// The name is not text.
+    #[error("the packed model's name is not text")]
     Name,
     /// The shape cannot be run.
+    #[error("{0}")]
     Shape(ShapeError),
     /// The tensor directory is not the one that belongs to the shape.
+    #[error("the packed model's tensor {entry} does not fit the shape, pack the checkpoint again")]
     Directory {
         /// The first entry that is wrong.
         entry: usize,
     },
     /// The tokenizer is damaged or of another model.
+    #[error("{0}")]
     Tokenizer(TokenizerError),
     /// A number that no packer writes, although the CRC is right.
+    #[error("the packed model's {} holds a number out of range, pack the checkpoint again", .0.name())]
     Number(Kind),
     /// No memory for the tensors.
+    #[error("there is no memory for the model's {bytes} bytes")]
     OutOfMemory {
         /// Their size in bytes.
         bytes: u64,
     },
-}
-
-impl<E: fmt::Display> fmt::Display for PackedError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Read(error) => write!(f, "{error}"),
-            Self::Magic => f.write_str("this is no packed model, write the disk image again"),
-            Self::Version(version) => {
-                write!(f, "the packed model has version {version}, this program reads version {VERSION}; ")?;
-                f.write_str("pack the checkpoint again")
-            }
-            Self::HeaderSize(bytes) => write!(f, "the packed model's header says it has {bytes} bytes"),
-            Self::Crc { part, expected, found } => {
-                write!(
-                    f,
-                    "the packed model's {part} is damaged (CRC {found:08x}, expected {expected:08x}), "
-                )?;
-                f.write_str("write the disk image again")
-            }
-            Self::Name => f.write_str("the packed model's name is not text"),
-            Self::Shape(error) => write!(f, "{error}"),
-            Self::Directory { entry } => {
-                write!(
-                    f,
-                    "the packed model's tensor {entry} does not fit the shape, pack the checkpoint again"
-                )
-            }
-            Self::Tokenizer(error) => write!(f, "{error}"),
-            Self::Number(kind) => {
-                write!(f, "the packed model's {} holds a number out of range, ", kind.name())?;
-                f.write_str("pack the checkpoint again")
-            }
-            Self::OutOfMemory { bytes } => write!(f, "there is no memory for the model's {bytes} bytes"),
-        }
-    }
-}
-
-impl<E: fmt::Debug + fmt::Display> core::error::Error for PackedError<E> {}
-
-/// Cuts a model's name to the bytes that the header has for it.
-pub fn fit_name(name: &str) -> String {
-    let mut end = name.len().min(NAME_BYTES);
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    String::from(&name[..end])
 }
 
 #[cfg(test)]

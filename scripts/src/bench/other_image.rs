@@ -10,7 +10,10 @@ use std::{
 };
 
 use super::{BenchError, machine::Pc};
-use crate::emulator::{EmulatorError, child::Guarded, keys::Keys, qemu::Qemu};
+use crate::{
+    child::Guarded,
+    emulator::{EmulatorError, keys::Keys, qemu::Qemu},
+};
 
 /// The text screen: 80 × 25 characters with a colour each (VGA data sheets; OSDev wiki, "Text mode").
 const SCREEN: &str = "0xb8000 4000";
@@ -42,7 +45,7 @@ pub fn printing_time(
     // Its own serial port and QEMU's monitor share this program's pipe.
     let mut command = Qemu { keys: Keys::Raw, ..pc.qemu(memory_mib) }.command(image)?;
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = Guarded::spawn(&mut command, false)?;
+    let mut child = Guarded::spawn(&mut command, false).map_err(EmulatorError::from)?;
     let mut monitor = child.take_stdin().expect("stdin was piped just above");
     monitor.write_all(TO_MONITOR).map_err(BenchError::Temporary)?;
     let (start, mut watch) = (Instant::now(), Watch::default());

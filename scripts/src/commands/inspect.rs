@@ -108,6 +108,7 @@ fn to_json(contents: &Contents) -> Value {
             "bytes": image.bytes,
             "kernel": {
                 "crc": format!("{:08x}", image.kernel.crc),
+                "build": format!("{:08x}", image.kernel.build),
                 "code_bytes": image.kernel.code_bytes,
                 "data_bytes": image.kernel.data_bytes,
             },

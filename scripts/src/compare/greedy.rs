@@ -28,14 +28,11 @@ impl Story {
 }
 
 /// fp32's story, over the whole context.
-///
-/// # Errors
-/// A model that cannot run.
-pub fn of_fp32(subject: &Subject, context: usize) -> Result<Story, EngineError> {
+pub fn of_fp32(subject: &Subject, context: usize) -> Story {
     let mut engine = Fp32::new(&subject.weights, context);
     let (mut token, mut tokens) = (BOS, Vec::new());
     for pos in 0..context {
-        let logits = engine.forward(token, pos)?;
+        let logits = engine.forward(token, pos);
         // The first of equal ones, as in llama2.c.
         let best = logits.iter().enumerate().rev().max_by(|a, b| a.1.total_cmp(b.1));
         token = best.map_or(BOS, |(best, _)| best as u32);
@@ -45,7 +42,7 @@ pub fn of_fp32(subject: &Subject, context: usize) -> Result<Story, EngineError> 
         }
     }
     let text = text_of(&subject.text().tokenizer, &tokens);
-    Ok(Story { tokens, text })
+    Story { tokens, text }
 }
 
 /// An integer engine's story, over the whole context.
@@ -80,8 +77,8 @@ fn generate(
     let mut engine = subject.engine(kind, subject.weights.shape.seq_len)?;
     let options = Options { steps, trace, ..Options::default() };
     let tokenizer = &subject.text().tokenizer;
-    let mut story = Generator::new(engine.as_mut(), tokenizer, Sampler::greedy(), &[], options);
-    while let Some(step) = story.step()? {
+    let mut story = Generator::new(engine.as_mut(), tokenizer, Sampler::greedy(), &[], options)?;
+    while let Some(step) = story.step() {
         each(step.next, TraceRecord::of(&step));
     }
     Ok(())

@@ -116,7 +116,7 @@ pub fn compare(
         }
         let readings = read_story(&mut Fp32::new(&subject.weights, context), &mut others, tokens);
         progress();
-        readings
+        Ok(readings)
     };
     let readings = tokens.par_iter().map(read).collect::<Result<Vec<_>, _>>()?;
     if readings.iter().all(|story| story[0].is_empty()) {
@@ -128,7 +128,7 @@ pub fn compare(
         .chain(rayon::iter::once(None))
         .map(|kind| match kind {
             Some(&kind) => greedy::of_engine(subject, kind, context),
-            None => greedy::of_fp32(subject, context),
+            None => Ok(greedy::of_fp32(subject, context)),
         })
         .collect::<Result<_, _>>()?;
     own.rotate_right(1); // fp32 first, as in the readings

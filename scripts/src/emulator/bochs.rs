@@ -9,13 +9,8 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::{
-    EmulatorError, Outcome,
-    child::{End, Guarded},
-    find,
-    keys::Keys,
-    serial_line::SerialLine,
-};
+use super::{EmulatorError, Outcome, find, keys::Keys, serial_line::SerialLine};
+use crate::child::{End, Guarded};
 
 /// How Bochs' log marks what ends it, which has exit code 1 also where the machine asked for it.
 const PANIC: &str = ">>PANIC<<";

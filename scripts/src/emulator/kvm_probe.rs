@@ -19,7 +19,6 @@ use crate::{
         subject::Subject,
     },
     embedded,
-    machine_code::program_crc,
     models::{self, Folders, built_in},
     packing::PackInput,
 };
@@ -73,7 +72,7 @@ fn circumstances() -> String {
     let changed = qemu.as_ref().and_then(|path| fs::metadata(path).ok()?.modified().ok());
     let code = {
         let code = embedded::machine_code();
-        [&code.loader, &code.kernel].map(|program| program_crc(&program.file))
+        [&code.loader, &code.kernel].map(|program| program.header().crc)
     };
     format!("{:?} {:?} {qemu:?} {changed:?} {code:?}", system.release(), system.version())
 }

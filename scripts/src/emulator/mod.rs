@@ -1,6 +1,5 @@
 //! Boots an image in an emulator, with its serial port on this terminal.
 pub mod bochs;
-pub(crate) mod child;
 pub mod keys;
 pub mod kvm_probe;
 pub mod qemu;
@@ -8,6 +7,8 @@ mod serial_line;
 pub mod terminal;
 
 use std::{io, path::PathBuf};
+
+use crate::child::ChildError;
 
 /// How an emulator ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,14 +38,9 @@ pub enum EmulatorError {
         /// The package that has it on Debian.
         package: &'static str,
     },
-    /// It is there, but cannot be started.
-    #[error("{program} could not be started: {cause}")]
-    Start {
-        /// The program.
-        program: String,
-        /// Why not.
-        cause: io::Error,
-    },
+    /// It is there, but does not run.
+    #[error(transparent)]
+    Child(#[from] ChildError),
     /// A file beside the image could not be written or read.
     #[error("{path}: {cause}")]
     File {
@@ -65,9 +61,6 @@ pub enum EmulatorError {
          the story is also on this terminal"
     )]
     NoWindow,
-    /// A signal handler could not be set.
-    #[error("Ctrl-C cannot be caught here: {0}")]
-    Signals(#[from] ctrlc::Error),
 }
 
 /// Where a program lies in PATH.

@@ -9,12 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    EmulatorError, Outcome,
-    child::{End, Guarded},
-    find,
-    keys::Keys,
-};
+use super::{EmulatorError, Outcome, find, keys::Keys};
+use crate::child::{ChildError, End, Guarded};
 
 /// The port of QEMU's debug exit device: a byte `v` written there ends QEMU with exit code
 /// `(v << 1) | 1`. Source: QEMU, hw/misc/debugexit.c.
@@ -165,8 +161,7 @@ impl Qemu {
 /// Whether this QEMU can open a window. Without any it would serve its screen on a network port.
 fn opens_windows(program: &Path) -> Result<bool, EmulatorError> {
     let asked = Command::new(program).args(["-display", "help"]).stdin(Stdio::null()).output();
-    let asked =
-        asked.map_err(|cause| EmulatorError::Start { program: program.display().to_string(), cause })?;
+    let asked = asked.map_err(|cause| ChildError::Start { program: program.display().to_string(), cause })?;
     let list = String::from_utf8_lossy(&asked.stdout);
     Ok(list.lines().any(|display| matches!(display.trim(), "gtk" | "sdl" | "cocoa")))
 }

@@ -7,6 +7,8 @@ use std::{
     process::Command,
 };
 
+use map::low_memory::{LEAST_STACK, STACK_TOP};
+
 /// A program of the bare machine.
 #[derive(Clone, Copy, Debug)]
 pub struct Program {
@@ -109,7 +111,7 @@ pub fn compile(
         .arg(target_dir)
         // A JSON target and core built from source: the prebuilt core is 32-bit code.
         .args(["--target", ".cargo/code16.json", "-Zjson-target-spec", "-Zbuild-std=core,alloc"])
-        .arg("-Zbuild-std-features=compiler-builtins-mem,optimize_for_size")
+        .arg("-Zbuild-std-features=optimize_for_size")
         // Panic messages name files relative to their package, not the builder's folders.
         .args(["-Ztrim-paths", "--config", "profile.machine.trim-paths='all'"])
         .env("CARGO_ENCODED_RUSTFLAGS", rust_flags("crates"));
@@ -118,8 +120,10 @@ pub fn compile(
     }
     // By relocations tests/tests/disassembly.rs tells the addresses of statics from constants.
     let script = format!("-T{}", root.join(program.linker_script).display());
+    let (top, least) =
+        (format!("--defsym=__stack_top={STACK_TOP}"), format!("--defsym=__least_stack={LEAST_STACK}"));
     command.arg("--");
-    for argument in [&[&*script, "--emit-relocs"], program.linker_arguments].concat() {
+    for argument in [&[&*script, &top, &least, "--emit-relocs"], program.linker_arguments].concat() {
         command.arg(format!("-Clink-arg={argument}"));
     }
     let output = command.output().map_err(|cause| CompileError::Start { program: cargo, cause })?;

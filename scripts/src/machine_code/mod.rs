@@ -8,12 +8,13 @@ pub mod flatten;
 use std::path::Path;
 
 use compile::{CompileError, KERNEL, LOADER, STAGE1, compile};
-use flatten::{FlattenError, Sizes, flatten};
+use flatten::{Flat, FlattenError, Sizes, flatten};
 use map::{
     disk::{PROGRAM_SECTORS, SECTOR, STAGE1_BYTES},
     low_memory::{self, PROGRAM_CODE, PROGRAM_DATA},
     program_header::{MAGIC, ProgramHeader},
 };
+use model::crc32::crc32_of;
 
 /// Bytes of the loader or the kernel on disk: what memory holds from `PROGRAM_DATA.start` to
 /// `PROGRAM_CODE.end`.
@@ -22,7 +23,7 @@ pub const PROGRAM_BYTES: usize = (PROGRAM_SECTORS * SECTOR) as usize;
 /// A program of the machine: the loader or the kernel.
 #[derive(Clone, Debug)]
 pub struct Program {
-    /// Its file, [`PROGRAM_BYTES`] bytes, its CRC filled in.
+    /// Its file, [`PROGRAM_BYTES`] bytes, build and CRC filled in.
     pub file: Vec<u8>,
     /// What the bytes are.
     pub sizes: Sizes,
@@ -86,13 +87,15 @@ impl MachineCode {
         if stage1.bytes.len() > STAGE1_BYTES {
             return Err(MachineCodeError::Stage1 { bytes: stage1.bytes.len() });
         }
-        let (loader, kernel) = (Program::new("the loader", loader)?, Program::new("the kernel", kernel)?);
+        let loader = Program::loader(loader)?;
+        let kernel = Program::kernel("the kernel", kernel, &loader)?;
         Ok(Self { stage1: stage1.bytes, loader, kernel })
     }
 }
 
 impl Program {
-    /// Compiles a program that may take the kernel's place: the 1356-byte mode, the benchmark.
+    /// Compiles a program that may take the kernel's place, the 1356-byte mode or the benchmark, from the sources of
+    /// `loader`.
     ///
     /// # Errors
     /// As [`MachineCode::from_source`].
@@ -100,44 +103,49 @@ impl Program {
         root: &Path,
         target_dir: &Path,
         program: compile::Program,
+        loader: &Self,
     ) -> Result<Self, MachineCodeError> {
-        Self::new(program.binary, &compile(root, target_dir, program, &[])?)
+        Self::kernel(program.binary, &compile(root, target_dir, program, &[])?, loader)
     }
 
-    /// From its ELF file.
+    /// The loader from its ELF file.
     ///
     /// # Errors
     /// Where it does not fit the machine.
-    pub fn new(name: &'static str, elf: &[u8]) -> Result<Self, MachineCodeError> {
-        let mut flat = flatten(name, elf, PROGRAM_CODE, PROGRAM_DATA)?;
-        flat.bytes.resize(PROGRAM_BYTES, 0);
-        seal(&mut flat.bytes)?;
-        Ok(Self { file: flat.bytes, sizes: flat.sizes })
+    pub fn loader(elf: &[u8]) -> Result<Self, MachineCodeError> {
+        Self::sealed("the loader", elf, 0)
     }
 
-    /// Its header, which the build script has sealed.
+    /// A program that `loader` starts, from its ELF file.
+    ///
+    /// # Errors
+    /// Where it does not fit the machine.
+    pub fn kernel(name: &'static str, elf: &[u8], loader: &Self) -> Result<Self, MachineCodeError> {
+        Self::sealed(name, elf, loader.header().crc)
+    }
+
+    fn sealed(name: &'static str, elf: &[u8], build: u32) -> Result<Self, MachineCodeError> {
+        let Flat { mut bytes, sizes } = flatten(name, elf, PROGRAM_CODE, PROGRAM_DATA)?;
+        bytes.resize(PROGRAM_BYTES, 0);
+        let found = ProgramHeader::read(&bytes);
+        let header = found.filter(|header| header.magic == MAGIC);
+        let mut program = Self { file: bytes, sizes };
+        match header.and_then(|header| program.seal(ProgramHeader { build, ..header })) {
+            Some(()) => Ok(program),
+            None => Err(MachineCodeError::Header { found }),
+        }
+    }
+
+    /// Its header.
     pub fn header(&self) -> ProgramHeader {
         ProgramHeader::read(&self.file).expect("a program's file is longer than its header")
     }
-}
 
-/// A program's CRC as its header's lengths define it. `None` if they lie.
-pub fn program_crc(file: &[u8]) -> Option<u32> {
-    let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
-    let mut digest = crc.digest();
-    for range in ProgramHeader::read(file)?.crc_ranges()? {
-        digest.update(file.get(range)?);
+    /// Writes `header` with the CRC that belongs to it and to what the file holds. `None` if its lengths lie.
+    pub fn seal(&mut self, header: ProgramHeader) -> Option<()> {
+        self.file[..ProgramHeader::BYTES].copy_from_slice(&header.to_bytes());
+        let crc = crc32_of(&header.covered(&self.file)?);
+        self.file[..ProgramHeader::BYTES].copy_from_slice(&ProgramHeader { crc, ..header }.to_bytes());
+        Some(())
     }
-    Some(digest.finalize())
-}
-
-/// Fills the CRC into a program's header.
-fn seal(file: &mut [u8]) -> Result<(), MachineCodeError> {
-    let found = ProgramHeader::read(file);
-    let header = found.filter(|header| header.magic == MAGIC);
-    let (Some(header), Some(crc)) = (header, program_crc(file)) else {
-        return Err(MachineCodeError::Header { found });
-    };
-    file[..ProgramHeader::BYTES].copy_from_slice(&ProgramHeader { crc, ..header }.to_bytes());
-    Ok(())
 }

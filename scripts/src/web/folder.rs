@@ -7,11 +7,11 @@ use std::{
 };
 
 use map::disk::{SECTOR, SETTINGS_LBA};
+use protocol::settings::SETTINGS_BYTES;
 use serde_json::json;
 use tempfile::TempDir;
 
 use super::{WebError, bios, failed, images, images::PageModel, npm, sources};
-use crate::image::SETTINGS_BYTES;
 
 /// A page in the making. Dropped before [`Page::put`], it leaves nothing behind.
 pub struct Page {

@@ -1,9 +1,28 @@
-//! Two ways to name sectors to the BIOS's disk service, INT 13h: by block number (the extensions,
+//! The BIOS's disk service, INT 13h, and its two ways to name sectors: by block number (the extensions,
 //! "EDD") and by cylinder, head and sector.
 //!
 //! Source: T13 BIOS Enhanced Disk Drive Services 3.0; Ralf Brown's Interrupt List, INT 13h.
 
 use core::num::{NonZeroU8, NonZeroU32};
+
+/// Function, as AX with AL = 0: resets the drive in DL.
+pub const RESET: u16 = 0x0000;
+/// Function: reads AL sectors from cylinder, head and sector ([`Chs`]) on to ES:BX.
+pub const READ_CHS: u16 = 0x0200;
+/// Function: the drive's [`Geometry`], in CX and DX.
+pub const GET_PARAMETERS: u16 = 0x0800;
+/// Function: whether there are extensions. Wants [`EXTENSIONS_ASK`] in BX.
+pub const CHECK_EXTENSIONS: u16 = 0x4100;
+/// Function: reads what the [`DiskAddressPacket`] at DS:SI says.
+pub const READ_EXTENDED: u16 = 0x4200;
+/// BX for [`CHECK_EXTENSIONS`].
+pub const EXTENSIONS_ASK: u16 = 0x55AA;
+/// What BX then holds where there are extensions.
+pub const EXTENSIONS_ANSWER: u16 = 0xAA55;
+/// In CX then: [`READ_EXTENDED`] is among them.
+pub const PACKET_ACCESS: u16 = 1 << 0;
+/// The BIOS's number of the first hard disk; floppies are below.
+pub const FIRST_HARD_DISK: u8 = 0x80;
 
 /// What AH=42h (extended read) reads from DS:SI.
 #[repr(C)]

@@ -43,9 +43,21 @@ pub const STAGE1: Region = Region::new(0x600, 0x200);
 pub const STAGE1_STACK: Region = Region::new(0x800, 0x800);
 /// The rodata, data, bss and stack of the program that runs: the loader, then the kernel.
 pub const PROGRAM_DATA: Region = Region::new(0x1000, 0xF000);
+/// Where that program's stack begins and grows down from, 16 bytes below 64 KB: SP must not be 0.
+pub const STACK_TOP: u32 = PROGRAM_DATA.end - 16;
+/// Bytes of stack that no program uses more of, by whatever it does in tests/tests/boot/stack.rs: the loader 6.5 KiB,
+/// the others up to 3.4 KiB.
+pub const DEEPEST_STACK: u32 = 7 << 10;
+/// Bytes of stack for what no test sees: a BIOS's handlers of interrupts run on the program's stack at any depth (MS-DOS
+/// kept 9 stacks of 128 bytes for them, its STACKS command), and another BIOS's services may need more.
+pub const STACK_MARGIN: u32 = 4 << 10;
+/// Bytes that are left for the stack: a program that leaves less does not link.
+pub const LEAST_STACK: u32 = DEEPEST_STACK + STACK_MARGIN;
+/// What every word of the stack is until it is used: "FREE".
+pub const STACK_PAINT: u32 = u32::from_le_bytes(*b"FREE");
 /// That program's code: one 64 KB real-mode code segment.
 pub const PROGRAM_CODE: Region = Region::new(0x1_0000, 0x1_0000);
-/// Where the BIOS puts sectors before they are copied above 1 MB.
+/// Where the BIOS puts sectors before they are copied above 1 MiB.
 pub const BOUNCE: Region = Region::new(0x2_0000, 0x1_0000);
 /// The lowest address at which a BIOS may keep its extended data area (640 KB less 128 KB).
 pub const EBDA_LOWEST: u32 = 0x8_0000;

@@ -4,18 +4,19 @@
 #![no_main]
 use libfuzzer_sys::fuzz_target;
 use terminal::cp437::{from_char, to_char};
-use terminal::screen::{COLUMNS, Display, PLAIN, ROWS, Screen, TEXT_ROWS};
+use terminal::screen::{Attribute, COLUMNS, Display, ROWS, Screen, TEXT_ROWS};
 use terminal::utf8::{BROKEN, Decoder};
 
 /// A display that remembers.
 struct Cells {
-    cells: [u16; COLUMNS * ROWS],
+    cells: [u8; COLUMNS * ROWS],
     cursor: usize,
 }
 
 impl Display for Cells {
-    fn show(&mut self, first: usize, cells: &[u16]) {
-        self.cells[first..first + cells.len()].copy_from_slice(cells);
+    fn show(&mut self, first: usize, characters: &[u8], attribute: Attribute) {
+        assert_eq!(attribute, Attribute::Plain);
+        self.cells[first..first + characters.len()].copy_from_slice(characters);
     }
 
     fn place_cursor(&mut self, cell: usize) {
@@ -47,7 +48,7 @@ fuzz_target!(|data: &[u8]| {
         if byte > b' ' {
             // The cursor is behind the character, or on it where the row is full.
             let left = display.cursor.saturating_sub(1);
-            let shown = display.cells[left..=display.cursor].contains(&(PLAIN | u16::from(byte)));
+            let shown = display.cells[left..=display.cursor].contains(&byte);
             assert!(shown, "{character:?} is at the cursor");
         }
     }
@@ -58,6 +59,6 @@ fuzz_target!(|data: &[u8]| {
 fn decode(bytes: &[u8]) -> Vec<char> {
     let mut decoder = Decoder::new();
     let mut characters = Vec::new();
-    bytes.iter().for_each(|&byte| decoder.decode(byte, |character| characters.push(character)));
+    bytes.iter().for_each(|&byte| decoder.decode(byte, &mut |character| characters.push(character)));
     characters
 }

@@ -38,7 +38,7 @@ fuzz_target!(|data: &[u8]| {
     let mut pressed = Vec::new();
     // An Enter ends whatever is going on; ten characters get through any sequence.
     let bytes = data.iter().chain(b"xxxxxxxxxx\r");
-    bytes.for_each(|&byte| keys.decode(byte, |key| pressed.push(key)));
+    bytes.for_each(|&byte| keys.decode(byte, &mut |key| pressed.push(key)));
     assert_eq!(pressed.last(), Some(&Key::Enter), "the line went deaf");
     assert!(!keys.is_undecided());
 

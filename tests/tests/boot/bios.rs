@@ -57,7 +57,7 @@ pub fn cases() -> Vec<Trial> {
             ]),
         ),
         (
-            // The first memory above 1 MB is small; the rest lies behind a hole.
+            // The first memory above 1 MiB is small; the rest lies behind a hole.
             "map_with_a_hole",
             map(vec![usable(0, 0x9_F000), usable(MIB, 0x4_0000), usable(16 * MIB, 64 * MIB)]),
         ),

@@ -5,10 +5,12 @@ use machine::{
     Emulator,
     bochs::Bochs,
     golden::{BUILT_IN, Golden, traced},
+    nasty_bios::Faults,
     qemu::{Qemu, Storage},
     transcript::Transcript,
 };
 use map::disk::{KERNEL_LBA, MODEL_LBA, SECTOR};
+use protocol::settings::Settings;
 use unreallm::image::Medium;
 
 use crate::{
@@ -51,6 +53,7 @@ pub fn cases() -> Vec<Trial> {
         })
         .collect();
     cases.push(case("dma::no_answer", no_answer));
+    cases.push(case("dma::bus_master_without_ports", no_ports));
     cases.push(case("dma::bochs", || {
         let golden = Golden::new(BUILT_IN, &traced(24), Medium::Disk)?;
         is_told_by(&mut Bochs::default().boot(&golden.image)?, &golden, &[BY_DMA])
@@ -69,6 +72,24 @@ fn no_answer() -> Result<(), Trouble> {
     })?;
     machine.let_disk_flow()?;
     is_told_by(&mut machine, &golden, &[BY_DMA, FAILED])
+}
+
+/// A bus master to which the BIOS gave no ports is left alone, and so is the ISA DMA controller at ports
+/// 0 to Fh, where the second channel's would be if they were counted from 0.
+fn no_ports() -> Result<(), Trouble> {
+    let golden = Golden::new(BUILT_IN, &Settings { exit: false, ..traced(24) }, Medium::Disk)?;
+    let channel_masks = |no_bus_master_ports, says: &str| -> Result<String, Trouble> {
+        let faults = Some(Faults { no_bus_master_ports, ..Faults::default() });
+        let qemu = Qemu { storage: Storage::OnlyLastIde, faults, ..Qemu::default() };
+        let mut machine = qemu.boot(&golden.image)?;
+        let log = machine.wait_for("the prompt", |log| log.ends_with(b"\n> "))?;
+        let transcript = Transcript::parse(&log);
+        ensure(transcript.text.contains(says), || format!("no '{says}' in:\n{}", transcript.text))?;
+        compare(&transcript, &golden)?;
+        Ok(machine.qmp()?.monitor("i /b 0xf")?) // its mask register, QEMU's way
+    };
+    let (untouched, after) = (channel_masks(false, BY_DMA)?, channel_masks(true, BY_BIOS)?);
+    ensure(after == untouched, || format!("the DMA controller's masks are {after}, not {untouched}"))
 }
 
 /// The host's trace, and lines that tell how the disk was read.

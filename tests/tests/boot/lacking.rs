@@ -5,6 +5,7 @@ use libtest_mimic::Trial;
 use machine::{
     Emulator,
     golden::{BUILT_IN, Golden, synthetic, traced},
+    nasty_bios::Faults,
     outcome::{EXIT_TOLD, Outcome, judge},
     qemu::Qemu,
     screen::squeezed,
@@ -25,7 +26,15 @@ pub fn cases() -> Vec<Trial> {
         case("lacking::serial_port_and_still_switched_off", no_serial_port_off),
         case("lacking::screen_pc", move || is_told(&no_screen(Qemu::default()))),
         case("lacking::screen_q35", move || is_told(&no_screen(Qemu::q35()))),
-        case("lacking::quiet_keyboard", quiet_keyboard),
+        case("lacking::quiet_keyboard", || quiet_keyboard(None)),
+        // The BIOS's plain functions do not give F11, and a story must not wait for another key.
+        case("lacking::quiet_keyboard_f11_by_enhanced_functions", || {
+            quiet_keyboard(Some(Faults { swallows_new_keys: true, ..Faults::default() }))
+        }),
+        case("lacking::quiet_keyboard_f11_without_enhanced_functions", || {
+            let faults = Faults { swallows_new_keys: true, no_enhanced_keys: true, ..Faults::default() };
+            quiet_keyboard(Some(faults))
+        }),
     ]
 }
 
@@ -61,9 +70,10 @@ fn is_told(qemu: &Qemu) -> Result<(), Trouble> {
 }
 
 /// Keys that mean nothing, and many more letters than the BIOS's buffer holds, while a story is told.
-fn quiet_keyboard() -> Result<(), Trouble> {
-    const KEYS: [&str; 24] = [
+fn quiet_keyboard(faults: Option<Faults>) -> Result<(), Trouble> {
+    const KEYS: [&str; 25] = [
         "f1",
+        "f11",
         "f12",
         "up",
         "left",
@@ -90,7 +100,7 @@ fn quiet_keyboard() -> Result<(), Trouble> {
     ];
     let packed = synthetic("288,768,6,6,6,512,512")?; // slow enough to type beside it
     let golden = Golden::of_packed(&packed, &embedded::machine_code(), &traced(160), Medium::Disk)?;
-    let mut machine = Qemu::q35().boot(&golden.image)?;
+    let mut machine = Qemu { faults, ..Qemu::q35() }.boot(&golden.image)?;
     machine.wait_for("the first token", |log| !Transcript::parse(log).trace.is_empty())?;
     let letters = ["a", "s", "spc", "x"].into_iter().cycle().take(200);
     for key in KEYS.into_iter().chain(letters) {

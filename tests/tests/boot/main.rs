@@ -20,6 +20,7 @@ mod refusals;
 mod settings;
 mod shapes;
 mod speed;
+mod stack;
 mod story;
 mod talk;
 mod trace;
@@ -50,6 +51,7 @@ fn main() {
         speed::cases(),
         media::cases(),
         talk::cases(),
+        stack::cases(),
     ]
     .into_iter()
     .flatten()

@@ -20,7 +20,7 @@ const ENOUGH: u32 = 2;
 pub fn cases() -> Vec<Trial> {
     let mut cases = Vec::new();
     for (name, machine) in [("pc", None), ("q35", Some("q35"))] {
-        // With 1 MB the BIOS of q35 cannot read its disk.
+        // With 1 MiB the BIOS of q35 cannot read its disk.
         for mib in SIZES.into_iter().skip_while(|&mib| mib == 1 && name == "q35") {
             let qemu = Qemu { machine, memory: Some(mib), limit: Duration::from_secs(30), ..Qemu::default() };
             cases.push(case(&format!("memory::{name}_{mib}_mb"), move || told_or_refused(&qemu, mib)));
@@ -37,5 +37,5 @@ fn told_or_refused(qemu: &Qemu, mib: u32) -> Result<(), Trouble> {
         Outcome::Stopped { reason, .. } => mib < ENOUGH && reason.contains("more"),
         _ => false,
     };
-    ensure(right, || format!("{mib} MB: {outcome:?}"))
+    ensure(right, || format!("{mib} MiB: {outcome:?}"))
 }

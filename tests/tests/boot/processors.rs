@@ -1,4 +1,9 @@
 //! More processors give the same story, and the machine says how many it uses.
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
 use libtest_mimic::Trial;
 use machine::{
     Emulator,
@@ -65,8 +70,44 @@ pub fn cases() -> Vec<Trial> {
                 Golden::of_packed(&synthetic("15M")?, &embedded::machine_code(), &settings, Medium::Disk)?;
             equals(&mut in_turns(4, Qemu::q35()).boot(&golden.image)?, &golden).map(|_| ())
         }),
+        case("processors::waiting_costs_nothing_1", || waiting(1)),
+        case("processors::waiting_costs_nothing_2", || waiting(2)),
     ]);
     cases
+}
+
+/// A machine that waits at its prompt takes next to nothing of this computer, and wakes at once: the stories after
+/// each pause are the host's, and begin as soon as those of one processor do.
+fn waiting(cpus: u32) -> Result<(), Trouble> {
+    const WATCHED: Duration = Duration::from_secs(2);
+    const PAUSES: usize = 9;
+    const PAUSE: Duration = Duration::from_millis(200);
+    /// From Enter to the first token on the serial port; this computer may be busy, so the median counts.
+    const AT_ONCE: Duration = Duration::from_millis(50);
+    let settings = Settings { cpus, steps: 24, trace: true, interactive: true, ..Settings::default() };
+    let golden = Golden::new(BUILT_IN, &settings, Medium::Disk)?;
+    let qemu = Qemu { extra: vec!["-smp".into(), cpus.to_string()], ..Qemu::q35() };
+    let mut machine = qemu.boot(&golden.image)?;
+    machine.wait_for("the prompt", |log| log.ends_with(b"\n> "))?;
+    let mut delays = Vec::new();
+    for _ in 0..PAUSES {
+        sleep(PAUSE);
+        let before = machine.serial()?.len();
+        let sent = Instant::now();
+        machine.send(b"\r")?;
+        let log = machine.wait_for("a story", |log| log.len() > before + 2 && log.ends_with(b"\n> "))?;
+        compare(&Transcript::parse(&log[before..]), &golden)?;
+        let echo = b"\r\n".len();
+        let first = machine.serial_arrival(before + echo).expect("it was waited for");
+        let started = machine.process().started();
+        delays.push((started + first).saturating_duration_since(sent));
+    }
+    delays.sort();
+    ensure(delays[PAUSES / 2] < AT_ONCE, || format!("the first token came after {delays:?}"))?;
+    let before = machine.process().cpu_time()?;
+    sleep(WATCHED);
+    let used = machine.process().cpu_time()? - before;
+    ensure(used < WATCHED / 20, || format!("waiting for {WATCHED:?} took {used:?} of a processor"))
 }
 
 fn golden(cpus: u32, tokens: u32) -> Result<Golden, Trouble> {

@@ -1,19 +1,24 @@
 //! What is wrong is said in one sentence, on both consoles.
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use libtest_mimic::Trial;
 use machine::{
     Emulator,
     corruption::Region,
-    golden::{BUILT_IN, Golden, traced},
+    golden::{BUILT_IN, Golden, image_of, packed_for, traced},
     nasty_bios::{BadSector, Faults, Range},
     outcome::{Outcome, judge},
     qemu::{Qemu, Storage},
     screen::squeezed,
 };
 use map::disk::{KERNEL_LBA, LOADER_LBA, MODEL_LBA, PROGRAM_SECTORS, SECTOR, SETTINGS_LBA};
+use model::engine::EngineKind;
 use protocol::settings::Settings;
-use unreallm::image::Medium;
+use unreallm::{
+    embedded,
+    image::Medium,
+    machine_code::{MachineCode, Program},
+};
 
 use crate::case::{Trouble, case, ensure};
 
@@ -47,7 +52,7 @@ pub fn cases() -> Vec<Trial> {
         ),
         ("model_unreadable", |_| {}, bad_sector(IN_MODEL), &["disk", "sector"], true),
         ("no_memory_above_1_mb", |_| {}, Qemu { memory: Some(1), ..Qemu::default() }, &["memory"], false),
-        ("memory_too_small", |_| {}, small_memory(), &["model", "MB", "-m "], true),
+        ("memory_too_small", |_| {}, small_memory(), &["model", "MiB", "-m "], true),
         ("settings_flipped", |g| flip(g, Region::Settings), Qemu::default(), &["settings"], false),
         (
             "loader_flipped",
@@ -97,6 +102,22 @@ pub fn cases() -> Vec<Trial> {
     cases.extend([
         case("refusals::stage1_loader_cut_off", || letter(|g| cut(g, IN_LOADER), Qemu::default())),
         case("refusals::stage1_loader_unreadable", || letter(|_| {}, bad_sector(IN_LOADER))),
+        case("refusals::kernel_of_another_build", || {
+            let mut code = embedded::machine_code();
+            code.kernel = kernel_of_another_build()?;
+            let says = "loader and kernel are of two builds; write the image again";
+            is_refused_as(&code, EngineKind::Int8, says)
+        }),
+        case("refusals::model_of_another_engine", || {
+            let says =
+                "the model is packed for the engine sector and the kernel has int8; write the image again";
+            is_refused_as(&embedded::machine_code(), EngineKind::Sectorllm, says)
+        }),
+        case("refusals::model_of_the_kernels_engine", || {
+            let says =
+                "the model is packed for the engine int8 and the kernel has sector; write the image again";
+            is_refused_as(&embedded::machine_code_for(EngineKind::Sectorllm), EngineKind::Int8, says)
+        }),
         case("refusals::read_error_names_sector_and_status", || {
             let faults = Faults {
                 bad_sector: Some(BadSector { lba: IN_MODEL, times: None, status: 0x40 }),
@@ -128,7 +149,7 @@ fn cut(golden: &mut Golden, lba: u32) {
     golden.image.truncate((lba * SECTOR) as usize);
 }
 
-/// A BIOS that offers 512 KiB above 1 MB: enough for the settings, not for the model.
+/// A BIOS that offers 512 KiB above 1 MiB: enough for the settings, not for the model.
 fn small_memory() -> Qemu {
     let usable = |base, length| Range { base, length, kind: 1 };
     let memory_map = vec![usable(0, 0x9_F000), usable(1 << 20, 512 << 10)];
@@ -161,6 +182,22 @@ fn is_refused(damage: fn(&mut Golden), qemu: &Qemu, words: &[&str], off: bool) -
     ensure(screen.squeezed().contains(&squeezed(&reason[..40.min(reason.len())])), || {
         format!("the screen shows:\n{}", screen.text())
     })
+}
+
+/// A kernel that was compiled with another loader: one that leaves out the way into unreal mode.
+fn kernel_of_another_build() -> Result<Program, Trouble> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the workspace");
+    let target = root.join("target/machine-without-unreal");
+    let code = MachineCode::from_source(root, &target, &["leave-out-unreal"]);
+    code.map(|code| code.kernel).map_err(|error| Trouble::Wrong(error.to_string()))
+}
+
+/// The machine stops with this sentence, when it knows the settings.
+fn is_refused_as(code: &MachineCode, engine: EngineKind, sentence: &str) -> Result<(), Trouble> {
+    let image = image_of(&packed_for(engine, BUILT_IN)?, code, &traced(8), Medium::Disk)?;
+    let outcome = judge(&mut Qemu::default().boot(&image)?, &[])?;
+    let expected = Outcome::Stopped { reason: format!("unreallm: {sentence}"), off: true };
+    ensure(outcome == expected, || format!("{outcome:?}, not {expected:?}"))
 }
 
 /// The boot sector stops with the letter R: a sector cannot be read.

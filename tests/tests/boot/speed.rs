@@ -1,13 +1,15 @@
 //! What speed rests on: the benchmark reports, and a kernel that calculates wrong is not used.
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use libtest_mimic::Trial;
 use machine::{
     Emulator,
     golden::{BUILT_IN, Golden, image_of, packed, traced},
+    nasty_bios::Faults,
     qemu::Qemu,
     transcript::Transcript,
 };
+use map::program_header::ProgramHeader;
 use protocol::benchmark::{Measured, Report};
 use protocol::settings::Settings;
 use unreallm::{
@@ -32,6 +34,10 @@ pub fn cases() -> Vec<Trial> {
             benchmark(Qemu { extra: ["-smp", "2"].map(String::from).into(), ..Qemu::q35() }, 2)
         }),
         case("speed::benchmark_486", || benchmark(Qemu { cpu: Some("486"), ..Qemu::default() }, 1)),
+        case("speed::clock_without_tsc", || clock_without_tsc(None)),
+        case("speed::clock_without_tsc_in_square_wave_mode", || {
+            clock_without_tsc(Some(Faults { square_wave: true, ..Faults::default() }))
+        }),
         case("speed::broken_simd_is_left_out", broken_simd),
         case("speed::sse41_in_tcg", || names_kernel(Some("max"), "SSE4.1")),
         case("speed::sse2_without_sse41", || names_kernel(Some("qemu64"), "SSE2")),
@@ -63,14 +69,47 @@ fn benchmark(qemu: Qemu, cpus: u32) -> Result<(), Trouble> {
     sane("the phases are the token", (story.micros / 10..story.micros * 10).contains(&sum))
 }
 
+/// A machine without a time-stamp counter measures a story as this computer does, whatever mode its BIOS
+/// left the timer in.
+fn clock_without_tsc(faults: Option<Faults>) -> Result<(), Trouble> {
+    const STEPS: u32 = 400;
+    /// How far the two may be apart: a part of the time, and what this computer may be late.
+    const PART: u32 = 10;
+    const LATE: Duration = Duration::from_millis(60);
+    let settings = Settings { steps: STEPS, exit: true, ..Settings::default() };
+    let image = image_of(&packed(BUILT_IN)?, &embedded::bench_code(), &settings, Medium::Disk)?;
+    let mut machine = Qemu { cpu: Some("486"), faults, ..Qemu::default() }.boot(&image)?;
+    let (_, log) = machine.wait_for_end()?;
+    let text = String::from_utf8_lossy(&log);
+    let report = Report::find(&text).ok_or_else(|| Trouble::Wrong(format!("no report in:\n{text}")))?;
+    let arrival = |text: &str| {
+        let at = log.windows(text.len()).position(|window| window == text.as_bytes());
+        let arrival = at.and_then(|at| machine.serial_arrival(at));
+        arrival.ok_or_else(|| Trouble::Wrong(format!("no '{text}' in:\n{}", String::from_utf8_lossy(&log))))
+    };
+    let here = arrival(&format!("[{} tokens", report.story.count))? - arrival("cpus    1")?;
+    let there = Duration::from_micros(report.story.micros);
+    ensure(there.abs_diff(here) < here / PART + LATE, || format!("{there:?} there, {here:?} here"))?;
+    let phases = report.phases.iter().map(|phase| phase.micros);
+    let all: u64 =
+        [report.load, report.prompt, report.story].iter().map(|part| part.micros).chain(phases).sum();
+    let (all, age) = (Duration::from_micros(all), machine.process().age());
+    ensure(all < age, || format!("{all:?} in all, in {age:?}: {report:?}"))
+}
+
 /// A loader whose SIMD kernels are wrong says so, and the story is the same.
 fn broken_simd() -> Result<(), Trouble> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is above");
     let wrong = |error: &dyn std::fmt::Display| Trouble::Wrong(error.to_string());
     let loader = compile(root, &root.join("target/machine-break-simd"), LOADER, &["break-simd"])
         .map_err(|error| wrong(&error))?;
-    let loader = Program::new("the loader", &loader).map_err(|error| wrong(&error))?;
-    let code = MachineCode { loader, ..embedded::machine_code() };
+    let mut code = MachineCode {
+        loader: Program::loader(&loader).map_err(|error| wrong(&error))?,
+        ..embedded::machine_code()
+    };
+    // Only what the self-test finds is another: the handover is the same.
+    let header = ProgramHeader { build: code.loader.header().crc, ..code.kernel.header() };
+    code.kernel.seal(header).expect("the lengths are as they were");
     let golden = Golden::of_packed(&packed(BUILT_IN)?, &code, &traced(32), Medium::Disk)?;
     let qemu = Qemu { cpu: Some("max"), ..Qemu::q35() };
     let (_, log) = qemu.boot(&golden.image)?.wait_for_end()?;

@@ -8,6 +8,7 @@ use machine::{
     screen::{COLUMNS, ROWS, Screen, squeezed},
     transcript::Transcript,
 };
+use map::low_memory::STACK_PAINT;
 use map::program_header::ProgramHeader;
 use model::packed::PackedHeader;
 use protocol::settings::Settings;
@@ -65,7 +66,7 @@ fn banner() -> Result<(), Trouble> {
     let code = embedded::machine_code();
     is_at(&mut machine, "code", &code.kernel.file[ProgramHeader::CODE_START..][..4096])?;
     is_at(&mut machine, "data", &code.kernel.file[..ProgramHeader::BYTES])?;
-    is_at(&mut machine, "stack", b"GARD")?; // the guard is the stack's lowest word
+    is_at(&mut machine, "stack", &STACK_PAINT.to_le_bytes())?; // of its lowest words nothing is used
     let header = PackedHeader::read(&mut &packed[..]).expect("it was packed here");
     let first = header.entries[0].offset as usize;
     is_at(&mut machine, "model", &packed[first..][..256])?;

@@ -1,7 +1,9 @@
 //! Starting the application processors.
-use super::{Workers, start, workers};
+use super::workers::{self, Worker, Workers};
+use super::{sleep, start};
 use crate::clock::Clock;
 use crate::cpu::{Cpu, Features};
+use crate::faults;
 use crate::local_apic::LocalApic;
 use core::fmt;
 use firmware::acpi::{MAX_PROCESSORS, ProcessorList};
@@ -9,7 +11,7 @@ use firmware::acpi::{MAX_PROCESSORS, ProcessorList};
 /// How long a processor may take until it reports. Emulators on a busy host are slow.
 const ANSWER_MICROS: u64 = 500_000;
 
-/// A workers, and what to say about it.
+/// The workers, and what to say about them.
 pub struct BroughtUp {
     /// The processors.
     pub workers: Workers,
@@ -41,24 +43,24 @@ pub fn bring_up(wanted: usize, found: Option<&ProcessorList>, cpu: &Cpu, clock: 
     };
     // SAFETY: the firmware's table says so.
     let apic = unsafe { LocalApic::new(found.local_apic) };
-    apic.enable();
+    sleep::prepare(apic);
     let own = apic.id();
     let others = || found.ids().iter().copied().filter(|&id| id != own).take(wanted - 1);
     others().for_each(|id| apic.stop(id));
     apic.wait_after_stop(clock);
 
-    start::prepare(cpu);
     let mut workers = Workers::of(apic);
     let mut silent = 0;
     for id in others() {
-        start::expect(workers.next());
+        start::expect(Worker::new(workers.next(), apic, clock), cpu);
         apic.start(id, start::PAGE, clock);
         let begun = clock.now();
         while !workers::is_ready(workers.next()) && clock.micros_since(begun) < ANSWER_MICROS {
+            faults::check_others();
             core::hint::spin_loop();
         }
         if workers::is_ready(workers.next()) {
-            workers.add(id);
+            workers.add();
         } else {
             apic.stop(id); // it must not wake up on somebody else's stack
             silent += 1;

@@ -1,8 +1,9 @@
-//! More processors: started by INIT and start-up IPIs, put to work on parts of a job.
+//! More processors: started by INIT and start-up IPIs, each a worker that does its part of every job.
 //!
 //! In reading order: [`bring_up`] starts those that the firmware lists; each comes in at [`start`] on a
-//! stack of its own ([`stacks`]), and then works as [`workers`] says.
+//! stack of its own ([`stacks`]), then works as [`workers`] says, and sleeps where nothing is to do ([`sleep`]).
 mod bring_up;
+mod sleep;
 mod stacks;
 pub mod start;
 mod workers;

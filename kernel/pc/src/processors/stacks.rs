@@ -4,7 +4,7 @@ use core::cell::UnsafeCell;
 use firmware::acpi::MAX_PROCESSORS;
 
 /// Bytes of a stack.
-const BYTES: usize = 1536;
+pub const BYTES: usize = 1536;
 
 /// A stack, on lines of its own in the cache.
 #[repr(C, align(64))]

@@ -1,0 +1,82 @@
+//! Do the SIMD instructions calculate on this very processor what they should? A boot asks before it relies
+//! on one.
+use super::{CACHED_ZERO, COLUMNS, Pair, Simd};
+use crate::crc32::CRC32;
+use crate::matrix::{TILE_BYTES, TILE_ROWS, Tile, WEIGHT_ZERO};
+
+/// Tiles and rows of pairs.
+const LENGTH: usize = 5;
+
+/// Numbers that look random: Marsaglia's xorshift, "Xorshift RNGs", with one of its full periods.
+struct Numbers(u32);
+
+impl Numbers {
+    fn next(&mut self) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 17;
+        self.0 ^= self.0 << 5;
+        self.0
+    }
+
+    /// A number of so many bits; every fourth one is the least or the greatest.
+    fn bits(&mut self, bits: u32) -> i32 {
+        let (number, greatest) = (self.next(), (1 << bits) - 1);
+        match number >> 29 {
+            0 => 0,
+            1 => greatest,
+            _ => number as i32 & greatest,
+        }
+    }
+
+    /// So many numbers of so many bits, without signs or with them.
+    fn array<const N: usize>(&mut self, bits: u32, zero: i32) -> [i32; N] {
+        core::array::from_fn(|_| self.bits(bits) - zero)
+    }
+}
+
+/// A CRC of what every operation of [`Simd`] gives, for numbers that reach the limits. The same for all
+/// instructions that work.
+pub fn fingerprint(simd: Simd) -> u32 {
+    let mut numbers = Numbers(0x2026_1123);
+    let mut crc = CRC32.digest();
+    let mut add = |results: &[i32]| crc.update(bytemuck::cast_slice(results));
+
+    let tiles: [Tile; LENGTH] =
+        core::array::from_fn(|_| Tile(numbers.array::<TILE_BYTES>(8, 0).map(|byte| byte as u8)));
+    add(&[simd.load(&tiles) as i32]);
+
+    let x = core::array::from_fn::<_, LENGTH, _>(|_| simd.four(numbers.array(16, 1 << 15)));
+    let mut y = [-WEIGHT_ZERO; TILE_ROWS];
+    simd.add_products(&tiles, &x, &mut y);
+    add(&y);
+
+    let scales: [[u32; 8]; 2] = [(); 2].map(|()| numbers.array(16, 0).map(|scale| scale as u32));
+    let max = simd.rescale(y.as_chunks_mut().0, &scales, 3);
+    add(&y);
+    simd.distances(y.as_chunks_mut().0, max, max as u32 / 2);
+    add(&y);
+    simd.rescale(y.as_chunks_mut().0, &scales[..1], 1);
+    add(&y);
+
+    let pairs: [Pair; LENGTH * COLUMNS] =
+        core::array::from_fn(|_| numbers.array(12, 0).map(|number| number as u16));
+    let x = core::array::from_fn::<_, LENGTH, _>(|_| {
+        let [x0, x1] = numbers.array(15, 1 << 14);
+        simd.two(x0, x1)
+    });
+    simd.columns(&pairs, COLUMNS, &x, -CACHED_ZERO, y.first_chunk_mut().expect("8 of 16"));
+    add(&y);
+    crc.finalize()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_instructions_have_the_same() {
+        for simd in Simd::all() {
+            assert_eq!(fingerprint(simd), fingerprint(Simd::Scalar), "{simd:?}");
+        }
+    }
+}
