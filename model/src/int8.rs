@@ -1,6 +1,6 @@
 //! The int8 LUT engine: Llama 2's forward pass in integers.
 //!
-//! The residual stream x is Q16.16. Each matrix gets its input as integers of at most 16 bits times
+//! The residual stream x has the fraction bits that suit the model (Q16.16 for most). Each matrix gets its input as integers of at most 16 bits times
 //! a power of two ([`Activations`]); all that is not a matrix is in 32-bit numbers with fraction bits.
 use crate::allocation::Allocator;
 use crate::attention::{Attention, KvCache};
@@ -8,7 +8,6 @@ use crate::engine::{Engine, EngineError, EngineKind};
 use crate::ffn::swiglu;
 use crate::fixed::Scale;
 use crate::matmul::{Activations, matmul};
-use crate::norm::{RESIDUAL_BITS, rmsnorm};
 use crate::packed::Model;
 use crate::phase::{Phase, Stopwatch};
 use crate::shape::Shape;
@@ -23,13 +22,13 @@ pub struct Int8<'m, S = ()> {
     processors: Processors<'m>,
     stopwatch: S,
     attention: Attention<'m>,
-    /// The residual stream (dim,), Q16.16.
+    /// The residual stream (dim,).
     x: Vec<i32>,
-    /// Input of the next matrix (dim,) or (hidden_dim,).
+    /// Input of the next matrix (dim,), (q_dim,) or (hidden_dim,).
     input: Activations,
-    /// Within a branch of the residual (dim,).
+    /// Within a branch of the residual (dim,), or all heads' outputs (q_dim,).
     xb: Vec<i32>,
-    /// \[q | k | v\] of this position (dim + 2 kv_dim,).
+    /// \[q | k | v\] of this position (q_dim + 2 kv_dim,).
     qkv: Vec<i32>,
     /// \[gate | up\] of the feed-forward layer (2 hidden_dim,).
     hb: Vec<i32>,
@@ -39,14 +38,19 @@ pub struct Int8<'m, S = ()> {
 
 /// The lengths of x, xb, qkv, hb and logits.
 fn lengths(shape: &Shape) -> [usize; 5] {
-    [shape.dim, shape.dim, shape.qkv_dim(), 2 * shape.hidden_dim, shape.vocab_size]
+    [shape.dim, shape.dim.max(shape.q_dim()), shape.qkv_dim(), 2 * shape.hidden_dim, shape.vocab_size]
+}
+
+/// The most columns of a matrix.
+fn longest_input(shape: &Shape) -> usize {
+    shape.dim.max(shape.q_dim()).max(shape.hidden_dim)
 }
 
 impl<'m> Int8<'m> {
     /// Bytes of key/value cache and activations that an engine allocates.
     pub fn memory(shape: &Shape, context: usize) -> (u64, u64) {
         let words: usize = lengths(shape).iter().sum();
-        let input = Activations::bytes(shape.dim.max(shape.hidden_dim));
+        let input = Activations::bytes(longest_input(shape));
         (KvCache::bytes(shape, context), 4 * words as u64 + input + Attention::bytes(shape))
     }
 
@@ -76,7 +80,7 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
         let [x, xb, qkv, hb, logits] = lengths(&shape);
         let (x, xb) = (allocator.zeroed(x), allocator.zeroed(xb));
         let (qkv, hb, logits) = (allocator.zeroed(qkv), allocator.zeroed(hb), allocator.zeroed(logits));
-        let input = Activations::new(&mut allocator, shape.dim.max(shape.hidden_dim), processors.simd);
+        let input = Activations::new(&mut allocator, longest_input(&shape), processors.simd);
         let attention = Attention::new(&mut allocator, model.rope, &model.tables, cache);
         allocator.check()?;
         Ok(Self { model, processors, stopwatch, attention, x, input, xb, qkv, hb, logits })
@@ -85,13 +89,14 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
     /// `x += wo @ attention([wq | wk | wv] @ rmsnorm(x))`
     fn attention_block(&mut self, index: usize, pos: usize) {
         let layer = &self.model.layers[index];
-        rmsnorm(&self.x, &layer.rms_att, &mut self.xb, &mut self.input);
+        let (dim, q_dim) = (self.model.shape.dim, self.model.shape.q_dim());
+        self.model.norm.apply(&self.x, &layer.rms_att, &mut self.xb[..dim], &mut self.input);
         matmul(self.processors, &layer.wqkv, &self.input, &mut self.qkv); // [q | k | v]
         self.stopwatch.lap(Phase::Qkv);
         let fraction_bits = layer.wqkv.fraction_bits;
-        self.attention.attend(self.processors, index, pos, &mut self.qkv, fraction_bits, &mut self.xb);
-        self.input.quantize(&self.xb, Scale::new(1, -fraction_bits));
-        matmul(self.processors, &layer.wo, &self.input, &mut self.xb);
+        self.attention.attend(self.processors, index, pos, &mut self.qkv, fraction_bits, &mut self.xb[..q_dim]);
+        self.input.quantize(&self.xb[..q_dim], Scale::new(1, -fraction_bits));
+        matmul(self.processors, &layer.wo, &self.input, &mut self.xb[..dim]);
         add(&mut self.x, &self.xb);
         self.stopwatch.lap(Phase::Attention);
     }
@@ -99,13 +104,14 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
     /// `x += w2 @ (silu(w1 @ rmsnorm(x)) · (w3 @ rmsnorm(x)))`
     fn ffn_block(&mut self, index: usize) {
         let layer = &self.model.layers[index];
-        rmsnorm(&self.x, &layer.rms_ffn, &mut self.xb, &mut self.input);
+        let xb = &mut self.xb[..self.model.shape.dim];
+        self.model.norm.apply(&self.x, &layer.rms_ffn, xb, &mut self.input);
         matmul(self.processors, &layer.w13, &self.input, &mut self.hb); // [gate | up]
         let (gate, up) = self.hb.split_at_mut(self.model.shape.hidden_dim);
         let fraction_bits = swiglu(&self.model.tables, gate, up, layer.w13.fraction_bits);
         self.input.quantize(gate, Scale::new(1, -fraction_bits));
-        matmul(self.processors, &layer.w2, &self.input, &mut self.xb);
-        add(&mut self.x, &self.xb);
+        matmul(self.processors, &layer.w2, &self.input, xb);
+        add(&mut self.x, xb);
         self.stopwatch.lap(Phase::Ffn);
     }
 }
@@ -122,7 +128,8 @@ impl<S: Stopwatch> Engine for Int8<'_, S> {
     fn forward(&mut self, token: u32, pos: usize) -> &[i32] {
         self.read(token, pos);
         let model = &self.model;
-        rmsnorm(&self.x, &model.rms_final, &mut self.xb, &mut self.input);
+        let xb = &mut self.xb[..model.shape.dim];
+        model.norm.apply(&self.x, &model.rms_final, xb, &mut self.input);
         matmul(self.processors, &model.classifier, &self.input, &mut self.logits);
         self.stopwatch.lap(Phase::Classifier);
         &self.logits
@@ -130,7 +137,7 @@ impl<S: Stopwatch> Engine for Int8<'_, S> {
 
     fn read(&mut self, token: u32, pos: usize) {
         assert!((token as usize) < self.model.shape.vocab_size, "a token of the vocabulary");
-        self.model.embedding().gather_row(token as usize, RESIDUAL_BITS, &mut self.x);
+        self.model.embedding().gather_row(token as usize, self.model.norm.residual_bits, &mut self.x);
         for layer in 0..self.model.layers.len() {
             self.attention_block(layer, pos);
             self.ffn_block(layer);

@@ -5,6 +5,8 @@ use crate::fixed::{LOG2_E, ONE, Scale};
 use crate::tables::Tables;
 use alloc::vec::Vec;
 
+/// Fraction bits of logits.
+pub const LOGIT_BITS: i32 = 16;
 /// The highest temperature that is accepted; far below it all tokens are equally likely already.
 pub const MAX_TEMPERATURE: u32 = 100 * ONE;
 

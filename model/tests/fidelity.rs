@@ -40,7 +40,7 @@ fn random_shape(seed: u64) -> Shape {
         n_layers: 1 + below(4),
         n_heads,
         n_kv_heads,
-        head_size: HEAD,
+        head_size,
         vocab_size: 3 + below(300),
         seq_len: 1 + below(40),
         shared_classifier: below(2) == 0,

@@ -73,8 +73,8 @@ impl<'m> Attention<'m> {
         self.cache.context()
     }
 
-    /// One position's attention in one layer: \[q | k | v\] (dim + 2 kv_dim,) with `fraction_bits`, as
-    /// [wq | wk | wv] gave it, to `out` (dim,) with as many. Queries and keys are rotated, keys and
+    /// One position's attention in one layer: \[q | k | v\] (q_dim + 2 kv_dim,) with `fraction_bits`, as
+    /// [wq | wk | wv] gave it, to `out` (q_dim,) with as many. Queries and keys are rotated, keys and
     /// values go into the cache.
     pub fn attend(
         &mut self,
@@ -85,14 +85,14 @@ impl<'m> Attention<'m> {
         fraction_bits: i32,
         out: &mut [i32],
     ) {
-        let (dim, context) = (out.len(), self.context());
-        let kv_dim = (qkv.len() - dim) / 2;
+        let (q_dim, context) = (out.len(), self.context());
+        let kv_dim = (qkv.len() - q_dim) / 2;
         if layer == 0 {
             self.rope.cos_sin_at(pos, &mut self.cos_sin);
             self.rope.cos_sin_at((pos + 1).saturating_sub(context), &mut self.first_cos_sin);
         }
-        rotate(&mut qkv[..dim + kv_dim], &self.cos_sin);
-        let (q, kv) = qkv.split_at(dim);
+        rotate(&mut qkv[..q_dim + kv_dim], &self.cos_sin);
+        let (q, kv) = qkv.split_at(q_dim);
         let (k, v) = kv.split_at(kv_dim);
         let slot = KvSlot { layer, pos, index: slot_of(pos, context), count: (pos + 1).min(context) };
         let (softmax, first_cos_sin) = (&self.softmax, &self.first_cos_sin);
@@ -100,7 +100,7 @@ impl<'m> Attention<'m> {
             let at = i * head.head_size;
             let (k, v) = (&k[at..][..head.head_size], &v[at..][..head.head_size]);
             head.store(slot, k, v, first_cos_sin);
-            let group = dim * head.head_size / kv_dim;
+            let group = q_dim * head.head_size / kv_dim;
             head.attend(processors.simd, softmax, slot, &q[i * group..][..group], fraction_bits);
         });
         self.cache.read_out(out);

@@ -51,7 +51,7 @@ impl Weights {
 
     /// Reads all tensors of a checkpoint.
     pub fn read<R: Read + Seek>(checkpoint: &mut Checkpoint<R>) -> Result<Self, CheckpointError> {
-        let Config { shape, epsilon, ref rope_frequencies } = *checkpoint.config();
+        let Config { shape, epsilon, ref rope_frequencies, .. } = *checkpoint.config();
         let rope_frequencies = rope_frequencies.iter().map(|&frequency| frequency as f32).collect();
         let mut layers = Vec::new();
         for layer in 0..shape.n_layers {
@@ -72,7 +72,7 @@ impl Weights {
             if shape.shared_classifier { None } else { Some(checkpoint.read(Weight::Classifier, 0)?) };
         Ok(Self {
             shape,
-            epsilon,
+            epsilon: epsilon as f32,
             rope_frequencies,
             embedding: checkpoint.read(Weight::TokenEmbedding, 0)?,
             layers,

@@ -5,7 +5,7 @@ use super::quantize::{QuantizedMatrix, fraction_bits_after_norm, quantize_matrix
 use super::sectorllm::sectorllm_bytes;
 use crate::crc32::CRC32;
 use crate::engine::EngineKind;
-use crate::norm::RESIDUAL_BITS;
+use crate::sampler::LOGIT_BITS;
 use crate::packed::{Entry, Kind, Packed, PackedHeader, TENSOR_ALIGN, layout};
 use crate::rope::ROPE_BITS;
 use crate::shape::Shape;
@@ -74,16 +74,17 @@ pub fn pack<R: Read + Seek, W: Write + Seek>(
         return Err(PackError::NotForSectorllm { shape });
     }
     let tokenizer_bytes = u32::try_from(tokenizer.len()).map_err(|_| PackError::TooLarge)?;
+    let norm = checkpoint.config().norm();
     let entries =
         layout(engine, &shape, tokenizer_bytes, PackedHeader::bytes_for).ok_or(PackError::TooLarge)?;
-    let mut header = PackedHeader { engine, shape, name: name.to_owned(), payload_crc: 0, entries };
+    let mut header = PackedHeader { engine, shape, norm, name: name.to_owned(), payload_crc: 0, entries };
     let total = header.packed_bytes();
     let start = out.stream_position().map_err(PackError::Write)?;
     // The header holds a CRC of all that follows: its place is kept, it is written last.
     out.write_all(&vec![0; header.to_bytes().len()]).map_err(PackError::Write)?;
     let mut crc = CRC32.digest();
     for entry in &mut header.entries {
-        let mut bytes = tensor(checkpoint, tokenizer, entry)?;
+        let mut bytes = tensor(checkpoint, tokenizer, norm.residual_bits, entry)?;
         debug_assert_eq!(bytes.len() as u64, entry.bytes());
         bytes.resize(bytes.len().next_multiple_of(TENSOR_ALIGN as usize), 0);
         crc.update(&bytes);
@@ -116,6 +117,7 @@ pub fn pack_in_memory<R: Read + Seek>(
 fn tensor<R: Read + Seek>(
     checkpoint: &mut Checkpoint<R>,
     tokenizer: &[u8],
+    residual_bits: i32,
     entry: &mut Entry,
 ) -> Result<Vec<u8>, PackError> {
     let shape = checkpoint.shape();
@@ -134,22 +136,22 @@ fn tensor<R: Read + Seek>(
         Kind::RmsFfn => return Ok(norm_weight(entry, &read(Weight::RmsFfn)?)),
         Kind::RmsFinal => return Ok(norm_weight(entry, &read(Weight::RmsFinal)?)),
         Kind::Sectorllm => return Ok(sectorllm_bytes(checkpoint)?),
-        Kind::Embedding => quantize_matrix(&[&read(Weight::TokenEmbedding)?], dim, RESIDUAL_BITS),
+        Kind::Embedding => quantize_matrix(&[&read(Weight::TokenEmbedding)?], dim, residual_bits),
         Kind::Wqkv => {
             let (wq, wk, wv) = (read(Weight::Wq)?, read(Weight::Wk)?, read(Weight::Wv)?);
             let (parts, rms_att) = ([&wq[..], &wk, &wv], read(Weight::RmsAtt)?);
             quantize_matrix(&parts, dim, fraction_bits_after_norm(&parts, &rms_att))
         }
-        Kind::Wo => quantize_matrix(&[&read(Weight::Wo)?], shape.q_dim(), RESIDUAL_BITS),
+        Kind::Wo => quantize_matrix(&[&read(Weight::Wo)?], shape.q_dim(), residual_bits),
         Kind::W13 => {
             let (w1, w3) = (read(Weight::W1)?, read(Weight::W3)?);
             let (parts, rms_ffn) = ([&w1[..], &w3], read(Weight::RmsFfn)?);
             quantize_matrix(&parts, dim, fraction_bits_after_norm(&parts, &rms_ffn))
         }
-        Kind::W2 => quantize_matrix(&[&read(Weight::W2)?], hidden_dim, RESIDUAL_BITS),
+        Kind::W2 => quantize_matrix(&[&read(Weight::W2)?], hidden_dim, residual_bits),
         Kind::Classifier => {
             let weight = if shape.shared_classifier { Weight::TokenEmbedding } else { Weight::Classifier };
-            quantize_matrix(&[&read(weight)?], dim, RESIDUAL_BITS)
+            quantize_matrix(&[&read(weight)?], dim, LOGIT_BITS)
         }
     };
     entry.exponent = matrix.exponent;

@@ -16,9 +16,8 @@ impl Packed {
 impl PackedHeader {
     /// The header's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let Shape { dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, seq_len, shared_classifier } =
-            self.shape;
-        let shared = if shared_classifier { FLAG_SHARED } else { 0 };
+        let Shape { dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, seq_len, .. } = self.shape;
+        let shared = if self.shape.shared_classifier { FLAG_SHARED } else { 0 };
         let engine = if self.engine == EngineKind::Sectorllm { FLAG_SECTORLLM } else { 0 };
         let header_bytes = Self::bytes_for(self.entries.len());
         let mut name = [0; NAME_BYTES];
@@ -36,6 +35,10 @@ impl PackedHeader {
                 .map(|size| size as u32),
             flags: shared | engine,
             name,
+            head_size: self.shape.head_size as u32,
+            residual_bits: self.norm.residual_bits as u32,
+            epsilon: [self.norm.epsilon.mantissa, self.norm.epsilon.exponent as u32],
+            zeros: [0; 4],
         };
         let mut lines: Vec<Line> = self.entries.iter().map(Line::of).collect();
         lines.resize((header_bytes as usize - HEADER_PREFIX) / size_of::<Line>(), Line::zeroed());

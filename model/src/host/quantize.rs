@@ -1,6 +1,7 @@
 //! From fp32 weights to the integers of the packed model.
 use crate::matrix::SCALE_BITS;
 use crate::matrix::{Matrix, TILE_COLS, TILE_ROWS, Tile, WEIGHT_ZERO};
+use crate::fixed::Scale;
 use rayon::prelude::*;
 
 /// Largest magnitude of a weight's integer.
@@ -20,6 +21,12 @@ fn exponent_for(value: f64, bits: i32) -> i32 {
         exponent += 1;
     }
     exponent
+}
+
+/// A positive number as a scale, cut to 31 bits.
+pub fn scale_of(value: f64) -> Scale {
+    let exponent = exponent_for(value, 31);
+    Scale { mantissa: (value / 2f64.powi(exponent)) as u32, exponent }
 }
 
 /// A matrix whose numbers are its own, as [`Matrix`] has them.

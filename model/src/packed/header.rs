@@ -3,6 +3,8 @@ use super::PackedError;
 use super::layout::{Entry, TENSOR_ALIGN, layout};
 use crate::crc32::CRC32;
 use crate::engine::EngineKind;
+use crate::fixed::Scale;
+use crate::norm::RmsNorm;
 use crate::shape::Shape;
 use crate::source::Source;
 use alloc::string::String;
@@ -12,7 +14,7 @@ use bytemuck::{Pod, Zeroable, bytes_of, bytes_of_mut, cast_slice, cast_slice_mut
 /// What a packed model begins with.
 pub const MAGIC: [u8; 8] = *b"unreallm";
 /// The version of the format.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 /// Bytes of the header before the directory.
 pub const HEADER_PREFIX: usize = size_of::<Prefix>();
 /// Bytes for the model's name.
@@ -44,9 +46,15 @@ pub(crate) struct Prefix {
     pub flags: u32,
     /// UTF-8, filled up with NULs.
     pub name: [u8; NAME_BYTES],
+    pub head_size: u32,
+    /// Fraction bits of the residual stream.
+    pub residual_bits: u32,
+    /// ε in RMSNorm: a [`Scale`].
+    pub epsilon: [u32; 2],
+    pub zeros: [u32; 4],
 }
 
-const _: () = assert!(HEADER_PREFIX == 128 && core::mem::offset_of!(Prefix, payload_crc) == CRC_FROM);
+const _: () = assert!(HEADER_PREFIX == 160 && core::mem::offset_of!(Prefix, payload_crc) == CRC_FROM);
 
 /// A line of the directory: an [`Entry`] as the file holds it.
 #[derive(Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
@@ -78,6 +86,8 @@ pub struct PackedHeader {
     pub engine: EngineKind,
     /// The model's shape.
     pub shape: Shape,
+    /// What RMSNorm needs to know.
+    pub norm: RmsNorm,
     /// The model's name.
     pub name: String,
     /// CRC-32 of all bytes after the header.
@@ -130,9 +140,25 @@ impl PackedHeader {
         let [dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, seq_len] =
             prefix.sizes.map(|size| size as usize);
         let shared_classifier = prefix.flags & FLAG_SHARED != 0;
-        let shape =
-            Shape { dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, seq_len, shared_classifier };
+        let head_size = prefix.head_size as usize;
+        let shape = Shape {
+            dim,
+            hidden_dim,
+            n_layers,
+            n_heads,
+            n_kv_heads,
+            head_size,
+            vocab_size,
+            seq_len,
+            shared_classifier,
+        };
         shape.check().map_err(PackedError::Shape)?;
+        let [mantissa, exponent] = prefix.epsilon;
+        let epsilon = Scale { mantissa, exponent: exponent as i32 };
+        let norm = RmsNorm { residual_bits: prefix.residual_bits as i32, epsilon };
+        if !norm.is_valid() || prefix.zeros != [0; 4] {
+            return Err(PackedError::Norm);
+        }
         let is_sectorllm = prefix.flags & FLAG_SECTORLLM != 0;
         let engine = if is_sectorllm { EngineKind::Sectorllm } else { EngineKind::Int8 };
         let name = prefix.name.split(|&byte| byte == 0).next().unwrap_or_default();
@@ -155,7 +181,7 @@ impl PackedHeader {
                 return Err(wrong(i));
             }
         }
-        let header = Self { engine, shape, name: name.into(), payload_crc: prefix.payload_crc, entries };
+        let header = Self { engine, shape, norm, name: name.into(), payload_crc: prefix.payload_crc, entries };
         if header.payload_bytes() != prefix.payload_bytes.into() {
             return Err(wrong(count));
         }

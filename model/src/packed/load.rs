@@ -6,7 +6,7 @@ use crate::allocation::zeroed;
 use crate::crc32::CRC32;
 use crate::engine::EngineKind;
 use crate::matrix::{Matrix, SCALE_BITS, TILE_BYTES, Tile};
-use crate::norm::NormWeight;
+use crate::norm::{NormWeight, RmsNorm};
 use crate::rope::{ROPE_BITS, Rope};
 use crate::sectorllm::SectorllmWeights;
 use crate::shape::Shape;
@@ -92,7 +92,7 @@ impl Packed {
         let layers = (0..shape.n_layers).map(|_| tensors.layer()).collect();
         let rms_final = tensors.norm_weight(Kind::RmsFinal);
         let classifier = tensors.matrix(Kind::Classifier);
-        Some(Model { shape, tables, rope, embedding, layers, rms_final, classifier })
+        Some(Model { shape, norm: self.header.norm, tables, rope, embedding, layers, rms_final, classifier })
     }
 
     /// The weights of the 1356-byte mode; `None` where the model was packed for another engine.
@@ -152,6 +152,8 @@ pub struct Model<'m> {
     pub shape: Shape,
     /// The tables of 2^-x and of the logistic function.
     pub tables: Tables<'m>,
+    /// What RMSNorm needs to know.
+    pub norm: RmsNorm,
     /// The RoPE table.
     pub rope: Rope<'m>,
     /// The embedding, where it is not the classifier.

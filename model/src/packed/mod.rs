@@ -51,6 +51,9 @@ pub enum PackedError<E> {
     /// The shape cannot be run.
     #[error("{0}")]
     Shape(ShapeError),
+    /// Fraction bits or ε that the engine's arithmetic does not expect.
+    #[error("the packed model's norms are out of range, pack the checkpoint again")]
+    Norm,
     /// The tensor directory is not the one that belongs to the shape.
     #[error("the packed model's tensor {entry} does not fit the shape, pack the checkpoint again")]
     Directory {

@@ -5,12 +5,16 @@
 //! its [`Config`].
 pub mod llama2c;
 
+use super::quantize::scale_of;
+use crate::norm::RmsNorm;
 use crate::shape::{Shape, ShapeError};
 use llama2c::Llama2c;
 use std::io::{self, Read, Seek};
 
 /// llama2.c's ε in RMSNorm.
-pub const LLAMA2C_EPSILON: f32 = 1e-5;
+pub const LLAMA2C_EPSILON: f64 = 1e-5;
+/// Fraction bits of the residual stream for models of llama2.c's kind: Q16.16.
+pub const LLAMA2C_RESIDUAL_BITS: i32 = 16;
 /// llama2.c's base of RoPE's frequencies.
 pub const LLAMA2C_ROPE_BASE: f64 = 10_000.0;
 
@@ -20,16 +24,23 @@ pub struct Config {
     /// The sizes.
     pub shape: Shape,
     /// ε in RMSNorm.
-    pub epsilon: f32,
+    pub epsilon: f64,
     /// RoPE's frequencies: the angle between two neighbouring positions, for each pair of a head (head_size / 2,).
     pub rope_frequencies: Vec<f64>,
+    /// Fraction bits of the integer engine's residual stream.
+    pub residual_bits: i32,
 }
 
 impl Config {
     /// A model as llama2.c runs it.
     pub fn llama2c(shape: Shape) -> Self {
         let rope_frequencies = rope_frequencies(LLAMA2C_ROPE_BASE, shape.head_size);
-        Self { shape, epsilon: LLAMA2C_EPSILON, rope_frequencies }
+        Self { shape, epsilon: LLAMA2C_EPSILON, rope_frequencies, residual_bits: LLAMA2C_RESIDUAL_BITS }
+    }
+
+    /// What the integer engine's norms need to know.
+    pub fn norm(&self) -> RmsNorm {
+        RmsNorm { residual_bits: self.residual_bits, epsilon: scale_of(self.epsilon) }
     }
 }
 
