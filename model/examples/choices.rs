@@ -7,12 +7,12 @@
 //!
 //! Each line changes one thing in the fp32 reference and leaves the rest exact. The last lines are
 //! the engines as they are. docs/choices.md keeps the table and what follows from it.
-use model::encoder::Encoder;
 use model::engine::{Engine, EngineKind};
 use model::host::checkpoint::Checkpoint;
 use model::host::fp32::{Exact, Fp32, Rounding, Weights};
 use model::host::pack::pack_in_memory;
 use model::host::score::{log_softmax, stories, story_tokens};
+use model::host::vocabulary::llama2c;
 use model::int8::Int8;
 use model::sectorllm::Sectorllm;
 use model::shape::Shape;
@@ -126,16 +126,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let mut checkpoint = Checkpoint::open(File::open(checkpoint)?)?;
     let weights = Weights::read(&mut checkpoint)?;
-    let tokenizer = read(tokenizer)?;
-    let packed = pack_in_memory(EngineKind::Int8, &mut checkpoint, &tokenizer, "choices")?;
+    let vocabulary = llama2c::pack(&read(tokenizer)?)?;
+    let packed = pack_in_memory(EngineKind::Int8, &mut checkpoint, &vocabulary, "choices")?;
     let int8 = || packed.model().expect("packed for it");
-    let pieces = packed.text()?.tokenizer;
-    let encoder = Encoder::new(&pieces)?;
+    let vocabulary_of = packed.text()?.vocabulary;
     let context = weights.shape.seq_len;
     let text = read_to_string(text)?;
     let tokens: Vec<Vec<u32>> = stories(&text)
         .into_iter()
-        .map(|story| Ok(story_tokens(&encoder, story, context)?.0))
+        .map(|story| Ok(story_tokens(&vocabulary_of, story, context)?.0))
         .collect::<Result<_, Box<dyn Error>>>()?;
 
     let exact = loss(&tokens, || {
@@ -189,7 +188,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
     println!("| **the int8 engine** | {:+.4} |", int8 - exact);
     if weights.shape == Shape::STORIES260K {
-        let packed = pack_in_memory(EngineKind::Sectorllm, &mut checkpoint, &tokenizer, "choices")?;
+        let packed = pack_in_memory(EngineKind::Sectorllm, &mut checkpoint, &vocabulary, "choices")?;
         let sectorllm = || packed.sectorllm().expect("packed for it");
         let sector = loss(&tokens, || {
             let mut engine = Sectorllm::new(sectorllm(), context).expect("the shape is right");

@@ -7,16 +7,15 @@
 //! ```
 //!
 //! docs/choices.md keeps the figures.
-use model::encoder::Encoder;
 use model::engine::{Engine, EngineError, EngineKind};
 use model::host::checkpoint::Checkpoint;
 use model::host::pack::pack_in_memory;
-use model::host::score::{log_softmax, stories};
+use model::host::score::{log_softmax, stories, story_tokens};
+use model::host::vocabulary::llama2c;
 use model::int8::Int8;
 use model::sectorllm::Sectorllm;
 use model::shape::Shape;
 use model::simd::Simd;
-use model::tokenizer::BOS;
 use rayon::prelude::*;
 use std::error::Error;
 use std::fs::{File, read, read_to_string};
@@ -30,21 +29,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: window CHECKPOINT TOKENIZER TEXT".into());
     };
     let mut checkpoint = Checkpoint::open(File::open(checkpoint)?)?;
-    let tokenizer = read(tokenizer)?;
-    let packed = pack_in_memory(EngineKind::Int8, &mut checkpoint, &tokenizer, "window")?;
-    let pieces = packed.text()?.tokenizer;
-    let encoder = Encoder::new(&pieces)?;
+    let vocabulary = llama2c::pack(&read(tokenizer)?)?;
+    let packed = pack_in_memory(EngineKind::Int8, &mut checkpoint, &vocabulary, "window")?;
+    let vocabulary_of = packed.text()?.vocabulary;
     let mut tokens = Vec::new();
     for story in stories(&read_to_string(text)?) {
-        tokens.push(BOS);
-        tokens.extend(encoder.encode(story)?);
+        tokens.extend(story_tokens(&vocabulary_of, story, usize::MAX)?.0);
     }
     let context = packed.header.shape.seq_len;
     println!("{} tokens, a window of {context}; nats a token past it", tokens.len());
     let int8 = || Int8::new(packed.model().expect("packed for it"), context, Simd::best());
     compare("int8", &tokens, context, int8)?;
     if packed.header.shape == Shape::STORIES260K {
-        let packed = pack_in_memory(EngineKind::Sectorllm, &mut checkpoint, &tokenizer, "window")?;
+        let packed = pack_in_memory(EngineKind::Sectorllm, &mut checkpoint, &vocabulary, "window")?;
         let weights = packed.sectorllm().expect("packed for it");
         compare("the 1356-byte mode", &tokens, context, || Sectorllm::new(weights, context))?;
     }

@@ -1,6 +1,5 @@
 //! What every engine does: a token in, logits out.
 use crate::allocation::OutOfMemory;
-use crate::tokenizer::{BOS, EOS};
 
 /// Which arithmetic runs a model. Each has a program of its own on the machine, and its own packed weights.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -40,9 +39,9 @@ pub trait Engine {
         self.forward(token, pos);
     }
 
-    /// Whether a story ends when this token comes.
-    fn ends(&self, token: u32) -> bool {
-        token == BOS || token == EOS
+    /// Whether a story ends when this token comes, although it is none of the vocabulary's endings.
+    fn ends(&self, _token: u32) -> bool {
+        false
     }
 }
 
@@ -52,11 +51,14 @@ pub enum EngineError {
     /// The prompt leaves no room for a story.
     #[error("the beginning takes {tokens} tokens and the context holds {context}, so use a shorter one")]
     PromptTooLong {
-        /// Its tokens, with the one that begins every story.
+        /// Its tokens, with the one that a story starts from.
         tokens: usize,
         /// Positions that there are.
         context: usize,
     },
+    /// The model has no token that a story could start from.
+    #[error("the model has no token that a text starts from, so give it a beginning")]
+    NeedsBeginning,
     /// There is not enough memory.
     #[error(transparent)]
     OutOfMemory(#[from] OutOfMemory),

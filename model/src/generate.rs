@@ -2,7 +2,7 @@
 //! the story ends. The machine and the host run this same code, so their traces can be compared.
 use crate::engine::{Engine, EngineError};
 use crate::sampler::Sampler;
-use crate::tokenizer::{BOS, Piece, Tokenizer};
+use crate::vocabulary::{Piece, Vocabulary};
 
 /// What stands between a story and the next.
 const BETWEEN_STORIES: &[u8] = b"\n\n";
@@ -10,10 +10,12 @@ const BETWEEN_STORIES: &[u8] = b"\n\n";
 /// A story in the making.
 pub struct Generator<'a, E: ?Sized> {
     engine: &'a mut E,
-    tokenizer: &'a Tokenizer<'a>,
+    vocabulary: &'a Vocabulary<'a>,
     sampler: Sampler<'a>,
     options: Options,
-    /// The tokens after BOS.
+    /// The token at the first position.
+    first: u32,
+    /// The tokens after it.
     prompt: &'a [u32],
     token: u32,
     pos: usize,
@@ -50,22 +52,31 @@ pub struct Step<'t> {
 }
 
 impl<'a, E: Engine + ?Sized> Generator<'a, E> {
-    /// A story that begins with `prompt`: tokens without the leading BOS, empty for none.
+    /// A story that begins with `prompt`: tokens without a leading BOS, empty for none.
     ///
     /// # Errors
-    /// The prompt does not fit the context.
+    /// The prompt does not fit the context; there is none, and the model needs one.
     pub fn new(
         engine: &'a mut E,
-        tokenizer: &'a Tokenizer<'a>,
+        vocabulary: &'a Vocabulary<'a>,
         sampler: Sampler<'a>,
         prompt: &'a [u32],
         options: Options,
     ) -> Result<Self, EngineError> {
+        let (first, prompt) = match (vocabulary.bos_first(), prompt) {
+            (false, &[first, ref rest @ ..]) => (first, rest),
+            _ => (vocabulary.start().ok_or(EngineError::NeedsBeginning)?, prompt),
+        };
         let (tokens, context) = (1 + prompt.len(), engine.context());
         if tokens > context {
             return Err(EngineError::PromptTooLong { tokens, context });
         }
-        Ok(Self { engine, tokenizer, sampler, options, prompt, token: BOS, pos: 0, ended: false })
+        Ok(Self { engine, vocabulary, sampler, options, first, prompt, token: first, pos: 0, ended: false })
+    }
+
+    /// What the first token prints, for before the first step: nothing where it is BOS or the like.
+    pub fn opening(&self) -> Piece<'a> {
+        self.vocabulary.decode(self.first, self.first, self.options.raw_bytes)
     }
 
     /// Positions after which the story stops.
@@ -93,14 +104,15 @@ impl<'a, E: Engine + ?Sized> Generator<'a, E> {
                 known.unwrap_or_else(|| self.sampler.sample(logits))
             }
         };
-        let ends = self.engine.ends(next);
+        let ends = self.vocabulary.ends(next) || self.engine.ends(next);
         self.ended = ends && !self.options.endless;
         let piece = match ends {
             true if self.ended => Piece::Text(&[]),
             true => Piece::Text(BETWEEN_STORIES),
-            false => self.tokenizer.decode(token, next, self.options.raw_bytes),
+            false => self.vocabulary.decode(token, next, self.options.raw_bytes),
         };
-        self.token = if ends { BOS } else { next };
+        // Where a story ends the next one starts.
+        self.token = if ends { self.vocabulary.start().unwrap_or(next) } else { next };
         self.pos += 1;
         Some(Step { pos, token, next, prompt, logits_crc, piece })
     }

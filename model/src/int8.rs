@@ -94,7 +94,14 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
         matmul(self.processors, &layer.wqkv, &self.input, &mut self.qkv); // [q | k | v]
         self.stopwatch.lap(Phase::Qkv);
         let fraction_bits = layer.wqkv.fraction_bits;
-        self.attention.attend(self.processors, index, pos, &mut self.qkv, fraction_bits, &mut self.xb[..q_dim]);
+        self.attention.attend(
+            self.processors,
+            index,
+            pos,
+            &mut self.qkv,
+            fraction_bits,
+            &mut self.xb[..q_dim],
+        );
         self.input.quantize(&self.xb[..q_dim], Scale::new(1, -fraction_bits));
         matmul(self.processors, &layer.wo, &self.input, &mut self.xb[..dim]);
         add(&mut self.x, &self.xb);

@@ -1,5 +1,4 @@
 //! What a model takes of the memory, known from its header alone.
-use crate::encoder::Encoder;
 use crate::engine::EngineKind;
 use crate::int8::Int8;
 use crate::packed::PackedHeader;
@@ -9,13 +8,13 @@ use crate::sectorllm::Sectorllm;
 /// Bytes that a model takes in memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Memory {
-    /// Weights, tables and tokenizer.
+    /// Weights, tables and vocabulary.
     pub weights: u64,
     /// The key/value cache: one vector, of [`Operand`](crate::simd::Operand)s or as they are aligned.
     pub kv_cache: u64,
     /// Everything that the engine works in.
     pub activations: u64,
-    /// What turns text into tokens and chooses them: the encoder's table, the sampler's lists.
+    /// What chooses tokens: the sampler's lists.
     pub text: u64,
 }
 
@@ -29,12 +28,11 @@ impl Memory {
 impl PackedHeader {
     /// Bytes of memory that the model takes with a context of so many tokens.
     pub fn memory(&self, context: usize) -> Memory {
-        let piece_starts = 4 * (self.shape.vocab_size as u64 + 1);
         let (kv_cache, activations) = match self.engine {
             EngineKind::Int8 => Int8::memory(&self.shape, context),
             EngineKind::Sectorllm => Sectorllm::memory(context),
         };
-        let text = Encoder::memory(self.shape.vocab_size) + Sampler::memory(self.shape.vocab_size);
-        Memory { weights: self.payload_bytes() + piece_starts, kv_cache, activations, text }
+        let text = Sampler::memory(self.shape.vocab_size);
+        Memory { weights: self.payload_bytes(), kv_cache, activations, text }
     }
 }

@@ -9,7 +9,6 @@ use crate::attention::slot_of;
 use crate::engine::{Engine, EngineError, EngineKind};
 use crate::rope::{CosSin, Rope};
 use crate::shape::Shape;
-use crate::tokenizer::EOS;
 use alloc::vec::Vec;
 
 const DIM: usize = Shape::STORIES260K.dim;
@@ -104,6 +103,8 @@ impl<'m> SectorllmWeights<'m> {
     }
 }
 
+/// The unknown token of its vocabulary.
+const UNKNOWN: u32 = 0;
 /// Fraction bits of all numbers here.
 const Q16: u32 = 16;
 
@@ -239,7 +240,7 @@ impl Engine for Sectorllm<'_> {
 
     /// The 1356-byte build stops at the unknown token, too.
     fn ends(&self, token: u32) -> bool {
-        token <= EOS
+        token == UNKNOWN
     }
 }
 

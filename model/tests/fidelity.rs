@@ -4,6 +4,7 @@ use model::host::checkpoint::{Checkpoint, Weight, llama2c::ORDER_V0};
 use model::host::fp32::{Fp32, Weights};
 use model::host::pack::pack_in_memory;
 use model::host::synth::write_checkpoint;
+use model::host::vocabulary::llama2c;
 use model::int8::Int8;
 use model::packed::Packed;
 use model::shape::Shape;
@@ -16,9 +17,9 @@ const SHAPES: u64 = 1000;
 /// The furthest that a shape may be from the median.
 const OUTLIER: f64 = 4.0;
 
-/// A tokenizer of empty pieces.
-fn tokenizer(vocab_size: usize) -> Vec<u8> {
-    vec![0; 4 + 8 * vocab_size]
+/// A vocabulary of empty pieces.
+fn vocabulary(vocab_size: usize) -> Vec<u32> {
+    llama2c::pack(&vec![0; 4 + 8 * vocab_size]).unwrap()
 }
 
 /// A small shape by seed: heads of 2 to 32 values, hidden sizes and vocabularies that fill no
@@ -53,8 +54,8 @@ fn random_shape(seed: u64) -> Shape {
 fn load(file: Vec<u8>) -> (Weights, Packed) {
     let mut checkpoint = Checkpoint::open(Cursor::new(file)).unwrap();
     let weights = Weights::read(&mut checkpoint).unwrap();
-    let tokenizer = tokenizer(weights.shape.vocab_size);
-    (weights, pack_in_memory(EngineKind::Int8, &mut checkpoint, &tokenizer, "random").unwrap())
+    let vocabulary = vocabulary(weights.shape.vocab_size);
+    (weights, pack_in_memory(EngineKind::Int8, &mut checkpoint, &vocabulary, "random").unwrap())
 }
 
 /// Multiplies a tensor of a version 0 checkpoint by a number, in all layers.

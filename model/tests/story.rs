@@ -4,7 +4,6 @@
 //! in `UNREALLM_MODELS` (and `eval` beside each); where they are not, the tests on them are skipped.
 use libtest_mimic::{Arguments, Failed, Trial};
 use model::attention::KvCache;
-use model::encoder::Encoder;
 use model::engine::{Engine, EngineKind};
 use model::generate::{Generator, Options};
 use model::host::checkpoint::Checkpoint;
@@ -12,12 +11,12 @@ use model::host::fp32::{Fp32, Weights};
 use model::host::pack::pack_in_memory;
 use model::host::processors::Threads;
 use model::host::score::{Summary, read_story, stories, story_tokens};
+use model::host::vocabulary::llama2c;
 use model::int8::Int8;
 use model::packed::{Model, Packed};
 use model::sampler::{Sampler, argmax};
 use model::sectorllm::Sectorllm;
 use model::simd::Simd;
-use model::tokenizer::BOS;
 use model::workers::Processors;
 use rayon::prelude::*;
 use std::fs::{File, read, read_to_string};
@@ -75,7 +74,7 @@ fn find(name: &str) -> Option<PathBuf> {
 fn load(engine: EngineKind, (checkpoint, tokenizer): &Files) -> Result<(Weights, Packed), Failed> {
     let mut checkpoint = Checkpoint::open(File::open(checkpoint)?)?;
     let weights = Weights::read(&mut checkpoint)?;
-    let packed = pack_in_memory(engine, &mut checkpoint, &read(tokenizer)?, "test")?;
+    let packed = pack_in_memory(engine, &mut checkpoint, &llama2c::pack(&read(tokenizer)?)?, "test")?;
     let bytes = packed.to_bytes();
     assert_eq!(packed.header.packed_bytes(), bytes.len() as u64);
     assert!(bytes.len() <= 917_504, "{} bytes do not fit the image of 1 MiB", bytes.len());
@@ -91,7 +90,7 @@ fn model(packed: &Packed) -> Model<'_> {
 fn story(packed: &Packed, engine: &mut dyn Engine, raw_bytes: bool) -> Result<(String, Vec<u32>), Failed> {
     let text = packed.text()?;
     let options = Options { steps: 256, trace: true, raw_bytes, ..Options::default() };
-    let mut generator = Generator::new(engine, &text.tokenizer, Sampler::greedy(), &[], options)?;
+    let mut generator = Generator::new(engine, &text.vocabulary, Sampler::greedy(), &[], options)?;
     let (mut text, mut crcs) = (Vec::new(), Vec::new());
     while let Some(step) = generator.step() {
         text.extend(step.piece.bytes());
@@ -131,14 +130,14 @@ fn runs_as_sector(files: &Files) -> Result<(), Failed> {
 
 fn fp32_golden(files: &Files) -> Result<(), Failed> {
     let (weights, packed) = load(EngineKind::Int8, files)?;
-    let tokenizer = packed.text()?.tokenizer;
+    let vocabulary = packed.text()?.vocabulary;
     let mut engine = Fp32::new(&weights, 512);
-    let (mut token, mut text) = (BOS, Vec::new());
+    let (mut token, mut text) = (vocabulary.start().expect("BOS"), Vec::new());
     for pos in 0..200 {
         let logits: Vec<i32> =
             engine.forward(token, pos).iter().map(|logit| (logit * 65536.0) as i32).collect();
         let next = argmax(&logits);
-        text.extend(tokenizer.decode(token, next, false).bytes());
+        text.extend(vocabulary.decode(token, next, false).bytes());
         token = next;
     }
     assert_eq!(String::from_utf8(text)?, LLAMA2C_GOLDEN);
@@ -165,13 +164,12 @@ fn sector_golden(files: &Files) -> Result<(), Failed> {
 fn losses(files: &Files, text: &Path) -> Result<(), Failed> {
     let (weights, packed) = load(EngineKind::Int8, files)?;
     let (_, sectorllm) = load(EngineKind::Sectorllm, files)?;
-    let tokenizer = packed.text()?.tokenizer;
+    let vocabulary = packed.text()?.vocabulary;
     let text = read_to_string(text)?;
-    let encoder = Encoder::new(&tokenizer)?;
     let readings: Vec<_> = stories(&text)
         .par_iter()
         .map(|story| {
-            let (tokens, _) = story_tokens(&encoder, story, 512).expect("the tokenizer has byte pieces");
+            let (tokens, _) = story_tokens(&vocabulary, story, 512).expect("the tokenizer has byte pieces");
             let mut int8 = Int8::new(model(&packed), 512, Simd::best()).expect("there is memory");
             let mut sector =
                 Sectorllm::new(sectorllm.sectorllm().expect("its weights"), 512).expect("there is memory");

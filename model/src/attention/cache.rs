@@ -69,14 +69,14 @@ fn buffers(shape: &Shape, context: usize) -> [u64; 8] {
     let groups = context.div_ceil(KEY_GROUP);
     let of_all_layers = |length: usize| shape.n_layers as u64 * length as u64;
     [
-        group.div_ceil(4) as u64,                                  // out
+        group.div_ceil(4) as u64,                                // out
         of_all_layers(groups) * shape.head_size as u64,          // keys
-        of_all_layers(groups) * width as u64,                      // values
-        of_all_layers(width / 4),                                  // first_keys
-        of_all_layers(1),                                          // shifts
+        of_all_layers(groups) * width as u64,                    // values
+        of_all_layers(width / 4),                                // first_keys
+        of_all_layers(1),                                        // shifts
         (shape.head_size / 2).max(SEGMENT / VALUE_GROUP) as u64, // operands
-        2 * groups as u64,                                         // scores
-        (width / 4) as u64,                                        // totals
+        2 * groups as u64,                                       // scores
+        (width / 4) as u64,                                      // totals
     ]
 }
 

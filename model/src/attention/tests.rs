@@ -10,6 +10,7 @@ const LONGEST: Shape = Shape {
     n_layers: 1,
     n_heads: 1,
     n_kv_heads: 1,
+    head_size: 2,
     vocab_size: 1,
     seq_len: MAX_LENGTH,
     shared_classifier: true,
@@ -18,7 +19,7 @@ const LONGEST: Shape = Shape {
 #[test]
 fn equal_scores_over_the_longest_context_are_weighed_alike() {
     let tables = Tables { exp2: &exp2_table(), sigmoid: &sigmoid_table() };
-    let rope = Rope { table: &rope_table(1, 2), pairs: 1 };
+    let rope = Rope { table: &rope_table(1, &[1.0]), pairs: 1 };
     for simd in Simd::all() {
         let mut allocator = Allocator::default();
         let cache = KvCache::new(&LONGEST, MAX_LENGTH).unwrap();

@@ -5,12 +5,12 @@ use super::quantize::{QuantizedMatrix, fraction_bits_after_norm, quantize_matrix
 use super::sectorllm::sectorllm_bytes;
 use crate::crc32::CRC32;
 use crate::engine::EngineKind;
-use crate::sampler::LOGIT_BITS;
 use crate::packed::{Entry, Kind, Packed, PackedHeader, TENSOR_ALIGN, layout};
 use crate::rope::ROPE_BITS;
+use crate::sampler::LOGIT_BITS;
 use crate::shape::Shape;
 use crate::tables::{EXP2_ENTRIES, EXP2_POINT_BITS, SIGMOID_ENTRIES, SIGMOID_POINT_BITS, TABLE_BITS};
-use crate::tokenizer::{Tokenizer, TokenizerError};
+use crate::vocabulary::{Vocabulary, VocabularyError};
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
@@ -19,8 +19,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 pub enum PackError {
     /// The checkpoint is not good.
     Checkpoint(CheckpointError),
-    /// The tokenizer is not good.
-    Tokenizer(TokenizerError),
+    /// The vocabulary is not the model's.
+    Vocabulary(VocabularyError),
     /// The packed model could not be written.
     Write(io::Error),
     /// The packed model would be longer than 4 GB.
@@ -36,7 +36,7 @@ impl fmt::Display for PackError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Checkpoint(error) => write!(f, "{error}"),
-            Self::Tokenizer(error) => write!(f, "{error}"),
+            Self::Vocabulary(error) => write!(f, "{error}"),
             Self::Write(error) => write!(f, "the packed model cannot be written: {error}"),
             Self::NotForSectorllm { shape } => write!(
                 f,
@@ -58,25 +58,25 @@ impl From<CheckpointError> for PackError {
     }
 }
 
-/// Packs a checkpoint and its tokenizer (llama2.c's file) for an engine into `out`, from where it stands on.
+/// Packs a checkpoint and its vocabulary ([`super::vocabulary`]) for an engine into `out`, from where it stands on.
 /// `progress` is told how many bytes of how many have been written. Returns the header.
 pub fn pack<R: Read + Seek, W: Write + Seek>(
     engine: EngineKind,
     checkpoint: &mut Checkpoint<R>,
-    tokenizer: &[u8],
+    vocabulary: &[u32],
     name: &str,
     out: &mut W,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<PackedHeader, PackError> {
     let shape = checkpoint.shape();
-    Tokenizer::parse(tokenizer, shape.vocab_size).map_err(PackError::Tokenizer)?;
+    Vocabulary::parse(vocabulary, shape.vocab_size).map_err(PackError::Vocabulary)?;
     if engine == EngineKind::Sectorllm && shape != Shape::STORIES260K {
         return Err(PackError::NotForSectorllm { shape });
     }
-    let tokenizer_bytes = u32::try_from(tokenizer.len()).map_err(|_| PackError::TooLarge)?;
+    let vocabulary_bytes = u32::try_from(size_of_val(vocabulary)).map_err(|_| PackError::TooLarge)?;
     let norm = checkpoint.config().norm();
     let entries =
-        layout(engine, &shape, tokenizer_bytes, PackedHeader::bytes_for).ok_or(PackError::TooLarge)?;
+        layout(engine, &shape, vocabulary_bytes, PackedHeader::bytes_for).ok_or(PackError::TooLarge)?;
     let mut header = PackedHeader { engine, shape, norm, name: name.to_owned(), payload_crc: 0, entries };
     let total = header.packed_bytes();
     let start = out.stream_position().map_err(PackError::Write)?;
@@ -84,7 +84,7 @@ pub fn pack<R: Read + Seek, W: Write + Seek>(
     out.write_all(&vec![0; header.to_bytes().len()]).map_err(PackError::Write)?;
     let mut crc = CRC32.digest();
     for entry in &mut header.entries {
-        let mut bytes = tensor(checkpoint, tokenizer, norm.residual_bits, entry)?;
+        let mut bytes = tensor(checkpoint, vocabulary, norm.residual_bits, entry)?;
         debug_assert_eq!(bytes.len() as u64, entry.bytes());
         bytes.resize(bytes.len().next_multiple_of(TENSOR_ALIGN as usize), 0);
         crc.update(&bytes);
@@ -105,18 +105,18 @@ pub fn pack<R: Read + Seek, W: Write + Seek>(
 pub fn pack_in_memory<R: Read + Seek>(
     engine: EngineKind,
     checkpoint: &mut Checkpoint<R>,
-    tokenizer: &[u8],
+    vocabulary: &[u32],
     name: &str,
 ) -> Result<Packed, PackError> {
     let mut out = io::Cursor::new(Vec::new());
-    pack(engine, checkpoint, tokenizer, name, &mut out, |_, _| {})?;
+    pack(engine, checkpoint, vocabulary, name, &mut out, |_, _| {})?;
     Ok(Packed::read(&mut &out.into_inner()[..]).expect("what was just packed can be read"))
 }
 
 /// The bytes of one tensor; fills in what its entry says about its numbers.
 fn tensor<R: Read + Seek>(
     checkpoint: &mut Checkpoint<R>,
-    tokenizer: &[u8],
+    vocabulary: &[u32],
     residual_bits: i32,
     entry: &mut Entry,
 ) -> Result<Vec<u8>, PackError> {
@@ -129,7 +129,7 @@ fn tensor<R: Read + Seek>(
     let mut read = |weight| checkpoint.read(weight, layer);
     let matrix = match entry.kind {
         Kind::Rope => unreachable!("above"),
-        Kind::Tokenizer => return Ok(tokenizer.to_vec()),
+        Kind::Vocabulary => return Ok(bytes_of(vocabulary)),
         Kind::Exp2 => return Ok(bytes_of(&exp2_table())),
         Kind::Sigmoid => return Ok(bytes_of(&sigmoid_table())),
         Kind::RmsAtt => return Ok(norm_weight(entry, &read(Weight::RmsAtt)?)),

@@ -1,7 +1,7 @@
 //! From fp32 weights to the integers of the packed model.
+use crate::fixed::Scale;
 use crate::matrix::SCALE_BITS;
 use crate::matrix::{Matrix, TILE_COLS, TILE_ROWS, Tile, WEIGHT_ZERO};
-use crate::fixed::Scale;
 use rayon::prelude::*;
 
 /// Largest magnitude of a weight's integer.

@@ -1,8 +1,7 @@
 //! How well engines predict a text, and how far they are from the fp32 reference.
 use super::fp32::Fp32;
-use crate::encoder::{EncodeError, Encoder};
 use crate::engine::Engine;
-use crate::tokenizer::BOS;
+use crate::vocabulary::{EncodeError, SpecialTokens, Vocabulary};
 
 /// What stands between two stories of a text file, on a line of its own.
 pub const STORY_END: &str = "<|endoftext|>";
@@ -13,14 +12,14 @@ pub fn stories(text: &str) -> Vec<&str> {
     text.split(STORY_END).map(str::trim).filter(|story| !story.is_empty()).collect()
 }
 
-/// A story's tokens from BOS on, at most `context` of them; and whether it was cut.
+/// A story's tokens, from BOS on where the model has it first, at most `context` of them; and whether it was cut.
 pub fn story_tokens(
-    encoder: &Encoder<'_>,
+    vocabulary: &Vocabulary,
     story: &str,
     context: usize,
 ) -> Result<(Vec<u32>, bool), EncodeError> {
-    let mut tokens = vec![BOS];
-    tokens.extend(encoder.encode(story)?);
+    let mut tokens: Vec<u32> = vocabulary.bos().filter(|_| vocabulary.bos_first()).into_iter().collect();
+    tokens.extend(vocabulary.encode(story, SpecialTokens::AreText)?);
     let cut = tokens.len() > context;
     tokens.truncate(context);
     Ok((tokens, cut))

@@ -164,7 +164,7 @@ impl PackedHeader {
         let name = prefix.name.split(|&byte| byte == 0).next().unwrap_or_default();
         let name = core::str::from_utf8(name).map_err(|_| PackedError::Name)?;
         // The directory must be the one that the shape asks for; only what the packer chooses is
-        // taken from it, and the tokenizer's size, which stands in the first entry.
+        // taken from it, and the vocabulary's size, which stands in the first entry.
         let count = prefix.entries as usize;
         let wrong = |entry| PackedError::Directory { entry };
         if count == 0 || count > lines.len() || Self::bytes_for(count) != prefix.header_bytes {
@@ -181,7 +181,8 @@ impl PackedHeader {
                 return Err(wrong(i));
             }
         }
-        let header = Self { engine, shape, norm, name: name.into(), payload_crc: prefix.payload_crc, entries };
+        let header =
+            Self { engine, shape, norm, name: name.into(), payload_crc: prefix.payload_crc, entries };
         if header.payload_bytes() != prefix.payload_bytes.into() {
             return Err(wrong(count));
         }

@@ -13,8 +13,8 @@ pub const TENSOR_ALIGN: u64 = 64;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u16)]
 pub enum Kind {
-    /// llama2.c's tokenizer file; `cols` is its size in bytes.
-    Tokenizer = 0,
+    /// The vocabulary ([`crate::vocabulary`]); `cols` is its size in bytes.
+    Vocabulary = 0,
     /// The table of 2^-x.
     Exp2 = 1,
     /// The table of the logistic function.
@@ -47,7 +47,7 @@ impl Kind {
     /// The tensor's name for people.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Tokenizer => "tokenizer",
+            Self::Vocabulary => "vocabulary",
             Self::Exp2 => "table of 2^-x",
             Self::Sigmoid => "table of the logistic function",
             Self::Rope => "RoPE table",
@@ -99,7 +99,7 @@ impl Entry {
         let (rows, cols) = (u64::from(self.rows), u64::from(self.cols));
         let scales = self.scales() as u64;
         match self.kind {
-            Kind::Tokenizer | Kind::Sectorllm => cols,
+            Kind::Vocabulary | Kind::Sectorllm => cols,
             kind if kind.is_matrix() => 4 * scales + scales * cols.next_multiple_of(TILE_COLS as u64),
             _ => 4 * rows * cols,
         }
@@ -117,7 +117,7 @@ impl Entry {
 pub fn layout(
     engine: EngineKind,
     shape: &Shape,
-    tokenizer_bytes: u32,
+    vocabulary_bytes: u32,
     header_bytes: impl Fn(usize) -> u32,
 ) -> Option<Vec<Entry>> {
     let Shape { dim, hidden_dim, vocab_size, seq_len, .. } = *shape;
@@ -133,7 +133,7 @@ pub fn layout(
             offset: 0,
         });
     };
-    tensor(Kind::Tokenizer, 0, 1, tokenizer_bytes as usize);
+    tensor(Kind::Vocabulary, 0, 1, vocabulary_bytes as usize);
     tensor(Kind::Exp2, 0, 1, EXP2_ENTRIES);
     tensor(Kind::Sigmoid, 0, 1, SIGMOID_ENTRIES);
     match engine {

@@ -12,7 +12,7 @@ use crate::sectorllm::SectorllmWeights;
 use crate::shape::Shape;
 use crate::source::Source;
 use crate::tables::{TABLE_BITS, Tables};
-use crate::tokenizer::{Tokenizer, TokenizerError};
+use crate::vocabulary::{Vocabulary, VocabularyError};
 use alloc::vec::Vec;
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
 
@@ -71,11 +71,11 @@ impl Packed {
     /// What every engine's model has.
     ///
     /// # Errors
-    /// A tokenizer that is damaged or of another model.
-    pub fn text(&self) -> Result<Text<'_>, TokenizerError> {
+    /// A vocabulary that is damaged or of another model.
+    pub fn text(&self) -> Result<Text<'_>, VocabularyError> {
         let mut tensors = Tensors::of(self);
-        let tokenizer = Tokenizer::parse(tensors.next(Kind::Tokenizer), self.header.shape.vocab_size)?;
-        Ok(Text { name: &self.header.name, shape: self.header.shape, tokenizer, tables: tensors.tables() })
+        let vocabulary = Vocabulary::parse(tensors.next(Kind::Vocabulary), self.header.shape.vocab_size)?;
+        Ok(Text { name: &self.header.name, shape: self.header.shape, vocabulary, tables: tensors.tables() })
     }
 
     /// The weights for the int8 engine; `None` where the model was packed for another.
@@ -85,7 +85,7 @@ impl Packed {
         }
         let shape = self.header.shape;
         let mut tensors = Tensors::of(self);
-        let _: &[u8] = tensors.next(Kind::Tokenizer);
+        let _: &[u8] = tensors.next(Kind::Vocabulary);
         let tables = tensors.tables();
         let rope = Rope { table: tensors.next(Kind::Rope), pairs: shape.head_size / 2 };
         let embedding = (!shape.shared_classifier).then(|| tensors.matrix(Kind::Embedding));
@@ -101,7 +101,7 @@ impl Packed {
             return None;
         }
         let mut tensors = Tensors::of(self);
-        let _: &[u8] = tensors.next(Kind::Tokenizer);
+        let _: &[u8] = tensors.next(Kind::Vocabulary);
         tensors.tables();
         Some(SectorllmWeights::new(tensors.next(Kind::Sectorllm)))
     }
@@ -112,7 +112,7 @@ impl Packed {
     /// # Errors
     /// What is not.
     pub fn check<E>(&self) -> Result<(), PackedError<E>> {
-        self.text().map_err(PackedError::Tokenizer)?;
+        self.text().map_err(PackedError::Vocabulary)?;
         let mut tensors = Tensors::of(self);
         for entry in &self.header.entries {
             let bytes = tensors.next_bytes(entry.kind).1;
@@ -139,8 +139,8 @@ pub struct Text<'m> {
     pub name: &'m str,
     /// Its shape.
     pub shape: Shape,
-    /// Its tokenizer.
-    pub tokenizer: Tokenizer<'m>,
+    /// Its vocabulary.
+    pub vocabulary: Vocabulary<'m>,
     /// The tables of 2^-x and of the logistic function.
     pub tables: Tables<'m>,
 }

@@ -13,7 +13,7 @@ pub use layout::{Entry, Kind, TENSOR_ALIGN, layout};
 pub use load::{Layer, Model, Packed, Text};
 
 use crate::shape::ShapeError;
-use crate::tokenizer::TokenizerError;
+use crate::vocabulary::VocabularyError;
 
 /// Why a packed model cannot be used. `E` is the source's error.
 #[derive(Debug, thiserror::Error)]
@@ -60,9 +60,9 @@ pub enum PackedError<E> {
         /// The first entry that is wrong.
         entry: usize,
     },
-    /// The tokenizer is damaged or of another model.
+    /// The vocabulary is damaged or of another model.
     #[error("{0}")]
-    Tokenizer(TokenizerError),
+    Vocabulary(VocabularyError),
     /// A number that no packer writes, although the CRC is right.
     #[error("the packed model's {} holds a number out of range, pack the checkpoint again", .0.name())]
     Number(Kind),

@@ -4,6 +4,7 @@ use crate::host::checkpoint::Checkpoint;
 use crate::host::pack::{PackError, pack};
 use crate::host::packed::fit_name;
 use crate::host::synth::{parse_shape, write_checkpoint};
+use crate::host::vocabulary::llama2c;
 use crate::int8::Int8;
 use crate::simd::Simd;
 use crate::source::EndOfSource;
@@ -25,8 +26,8 @@ fn packed_for(engine: EngineKind, shape: &str) -> Result<Vec<u8>, PackError> {
     write_checkpoint(&shape, 1, &mut file).unwrap();
     let mut checkpoint = Checkpoint::open(file).unwrap();
     let mut out = Cursor::new(Vec::new());
-    let tokenizer = vec![0; 4 + 8 * shape.vocab_size];
-    pack(engine, &mut checkpoint, &tokenizer, "größer", &mut out, |_, _| {})?;
+    let vocabulary = llama2c::pack(&vec![0; 4 + 8 * shape.vocab_size]).unwrap();
+    pack(engine, &mut checkpoint, &vocabulary, "größer", &mut out, |_, _| {})?;
     Ok(out.into_inner())
 }
 
@@ -62,7 +63,7 @@ fn what_was_packed_is_loaded() {
     assert_eq!(text.name, "größer");
     assert_eq!(model.shape, parse_shape("12,20,2,3,1,-30,5").unwrap());
     assert_eq!(model.layers.len(), 2);
-    assert_eq!(text.tokenizer.vocab_size(), 30);
+    assert_eq!(text.vocabulary.vocab_size(), 30);
     assert!(packed.sectorllm().is_none());
 }
 
@@ -71,7 +72,7 @@ fn each_engine_has_weights_of_its_own() {
     let shape = "64,172,5,8,4,512,512";
     let packed = load(&packed_for(EngineKind::Sectorllm, shape).unwrap()).unwrap();
     assert!(packed.sectorllm().is_some() && packed.model().is_none());
-    assert_eq!(packed.text().unwrap().tokenizer.vocab_size(), 512);
+    assert_eq!(packed.text().unwrap().vocabulary.vocab_size(), 512);
     let refusal = packed_for(EngineKind::Sectorllm, "12,20,2,3,1,-30,5").unwrap_err().to_string();
     assert!(refusal.contains("this one is 12/20/2/3/1/30/5"), "{refusal}");
 }

@@ -57,7 +57,7 @@ enum Part<'t> {
     Token(u32),
 }
 
-impl Vocabulary {
+impl Vocabulary<'_> {
     /// The tokens of `text`, without BOS; none for an empty text.
     pub fn encode(&self, text: &str, special: SpecialTokens) -> Result<Vec<u32>, EncodeError> {
         let mut encoding = Encoding { vocabulary: self, row: Row::default(), tokens: Vec::new() };
@@ -128,7 +128,7 @@ fn push<T>(items: &mut Vec<T>, item: T) -> Result<(), EncodeError> {
 
 /// A text that is being encoded.
 struct Encoding<'v> {
-    vocabulary: &'v Vocabulary,
+    vocabulary: &'v Vocabulary<'v>,
     row: Row,
     tokens: Vec<u32>,
 }
@@ -183,7 +183,7 @@ impl Encoding<'_> {
     }
 }
 
-impl Vocabulary {
+impl Vocabulary<'_> {
     /// The tokens of the bytes of a symbol that is no token.
     fn byte_tokens(&self, symbol: u32, tokens: &mut Vec<u32>) -> Result<(), EncodeError> {
         for &byte in self.symbol_text(symbol) {

@@ -21,7 +21,6 @@
 use super::classes::Classes;
 use super::pretokenizer::Pretokenizer;
 use super::{Kind, Vocabulary};
-use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 
@@ -225,10 +224,10 @@ impl fmt::Display for VocabularyError {
 
 impl core::error::Error for VocabularyError {}
 
-impl Vocabulary {
+impl<'m> Vocabulary<'m> {
     /// Checks a packed vocabulary of `vocab_size` tokens. Whatever passes can be used without a
     /// fault: all offsets, symbols and tokens are in range, and all tables that are searched in order.
-    pub fn parse(words: Vec<u32>, vocab_size: usize) -> Result<Self, VocabularyError> {
+    pub fn parse(words: &'m [u32], vocab_size: usize) -> Result<Self, VocabularyError> {
         let length = VocabularyError::Length { words: words.len() };
         let header = Header::from_words(words.first_chunk().ok_or(length)?);
         let (tables, end) = header.tables().ok_or(length)?;

@@ -24,14 +24,13 @@ pub use format::VocabularyError;
 pub(crate) use format::{Header, KIND_SHIFT, NONE};
 pub(crate) use pretokenizer::Pretokenizer;
 
-use alloc::vec::Vec;
 use classes::Classes;
 use format::{Character, Merge, Tables};
 
 /// A vocabulary, ready to use.
-pub struct Vocabulary {
+pub struct Vocabulary<'m> {
     /// The packed vocabulary, header and tables.
-    words: Vec<u32>,
+    words: &'m [u32],
     header: format::Header,
     tables: Tables,
 }
@@ -79,15 +78,10 @@ impl Piece<'_> {
     }
 }
 
-impl Vocabulary {
+impl<'m> Vocabulary<'m> {
     /// Number of tokens.
     pub fn vocab_size(&self) -> usize {
         self.header.vocab_size as usize
-    }
-
-    /// Bytes of memory that it takes.
-    pub fn memory(&self) -> u64 {
-        4 * self.words.len() as u64
     }
 
     /// What a token is; a number that is no token is an unused one.
@@ -101,7 +95,7 @@ impl Vocabulary {
 
     /// The text of a token: the bytes that it stands for, the name of a control token. Empty for a
     /// number that is no token.
-    pub fn text(&self, token: u32) -> &[u8] {
+    pub fn text(&self, token: u32) -> &'m [u8] {
         if token < self.header.vocab_size { self.symbol_text(token) } else { &[] }
     }
 
@@ -111,7 +105,7 @@ impl Vocabulary {
     /// (llama2.c's `safe_printf`); bytes from 0x80 on stay, for they are parts of UTF-8 characters.
     ///
     /// With `raw` every token is printed as it stands in the vocabulary, byte pieces by their names.
-    pub fn decode(&self, previous: u32, token: u32, raw: bool) -> Piece<'_> {
+    pub fn decode(&self, previous: u32, token: u32, raw: bool) -> Piece<'m> {
         let (kind, text) = (self.kind(token), self.text(token));
         if raw {
             return match (kind, text) {
@@ -165,14 +159,14 @@ impl Vocabulary {
     }
 
     /// The bytes of a symbol: a token, or a part of tokens that is none itself.
-    fn symbol_text(&self, symbol: u32) -> &[u8] {
+    fn symbol_text(&self, symbol: u32) -> &'m [u8] {
         let starts = &self.words[self.tables.starts.clone()][symbol as usize..];
         let offset = |start: u32| (start & format::OFFSET_MASK) as usize;
         &self.all_text()[offset(starts[0])..offset(starts[1])]
     }
 
     /// The text of all symbols, one behind the other.
-    fn all_text(&self) -> &[u8] {
+    fn all_text(&self) -> &'m [u8] {
         bytemuck::cast_slice(&self.words[self.tables.text.clone()])
     }
 

@@ -48,7 +48,7 @@ proptest! {
             words[place] = if value.is_power_of_two() { words[place] ^ value } else { value };
         }
         let vocab_size = words[0] as usize;
-        if let Ok(vocabulary) = Vocabulary::parse(words, vocab_size) {
+        if let Ok(vocabulary) = Vocabulary::parse(&words, vocab_size) {
             use_all(&vocabulary, &text);
         }
     }
@@ -56,7 +56,7 @@ proptest! {
     #[test]
     fn noise_is_refused_or_harmless(words in prop::collection::vec(0..20u32, 0..600)) {
         let vocab_size = words.first().map_or(0, |&tokens| tokens as usize);
-        if let Ok(vocabulary) = Vocabulary::parse(words, vocab_size) {
+        if let Ok(vocabulary) = Vocabulary::parse(&words, vocab_size) {
             use_all(&vocabulary, "a b");
         }
     }
@@ -67,15 +67,15 @@ fn a_vocabulary_cut_anywhere_is_refused() {
     for words in PACKED.iter() {
         let vocab_size = words[0] as usize;
         for end in 0..words.len() {
-            let cut = Vocabulary::parse(words[..end].to_vec(), vocab_size).err();
+            let cut = Vocabulary::parse(&words[..end], vocab_size).err();
             assert_eq!(cut, Some(VocabularyError::Length { words: end }));
         }
-        let other = Vocabulary::parse(words.clone(), vocab_size + 1).err();
+        let other = Vocabulary::parse(words, vocab_size + 1).err();
         assert_eq!(
             other,
             Some(VocabularyError::TokenCount { tokens: vocab_size, vocab_size: vocab_size + 1 })
         );
-        assert!(Vocabulary::parse(words.clone(), vocab_size).is_ok());
+        assert!(Vocabulary::parse(words, vocab_size).is_ok());
     }
 }
 
@@ -83,9 +83,9 @@ fn a_vocabulary_cut_anywhere_is_refused() {
 fn numbers_out_of_range_are_named() {
     let vocabulary = &COMPLETE[4];
     let damaged = |place: usize, value: u32| {
-        let mut words = vocabulary.words.clone();
+        let mut words = vocabulary.words.to_vec();
         words[place] = value;
-        match Vocabulary::parse(words, vocabulary.vocab_size()) {
+        match Vocabulary::parse(&words, vocabulary.vocab_size()) {
             Err(VocabularyError::Damaged { table }) => table,
             other => panic!("not refused: {:?}", other.err()),
         }

@@ -85,6 +85,8 @@ pub struct Llama2c<R> {
     encoding: Encoding,
     /// Where each tensor starts, in bytes.
     offsets: Vec<(Weight, u64)>,
+    /// The shape that the file was written for.
+    stored: Shape,
 }
 
 impl<R: Read + Seek> Llama2c<R> {
@@ -119,12 +121,17 @@ impl<R: Read + Seek> Llama2c<R> {
         if found > expected {
             return Err(CheckpointError::TooLong { expected, found });
         }
-        Ok(Self { reader, config: Config::llama2c(shape), encoding, offsets })
+        Ok(Self { reader, config: Config::llama2c(shape), encoding, offsets, stored: shape })
     }
 
     /// What it says of its model.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The same, to be changed.
+    pub fn config_mut(&mut self) -> &mut Config {
+        &mut self.config
     }
 
     /// Whether the file has this tensor.
@@ -137,7 +144,7 @@ impl<R: Read + Seek> Llama2c<R> {
     /// # Errors
     /// A tensor that is not there, a file that cannot be read.
     pub fn read(&mut self, weight: Weight, layer: usize) -> Result<Vec<f32>, CheckpointError> {
-        let (times, numbers) = weight.size(&self.config.shape);
+        let (times, numbers) = weight.size(&self.stored);
         let offset = self.offsets.iter().find(|(other, _)| *other == weight);
         let &(_, offset) =
             offset.filter(|_| layer < times).ok_or(io::ErrorKind::NotFound).map_err(io::Error::from)?;
@@ -150,7 +157,9 @@ impl<R: Read + Seek> Llama2c<R> {
                 self.reader.read_exact(bytemuck::cast_slice_mut(&mut codes))?;
                 let scales = self.read_fp32(numbers / group)?;
                 let groups = codes.chunks_exact(group).zip(&scales);
-                Ok(groups.flat_map(|(codes, scale)| codes.iter().map(move |&q| f32::from(q) * scale)).collect())
+                Ok(groups
+                    .flat_map(|(codes, scale)| codes.iter().map(move |&q| f32::from(q) * scale))
+                    .collect())
             }
         }
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::host::checkpoint::Checkpoint;
 use crate::host::synth::{parse_shape, write_checkpoint};
 use std::io::Cursor;
 
@@ -20,7 +21,7 @@ fn version_1(shape: &str) -> Vec<u8> {
     let sizes = sizes.into_iter().chain([shape.vocab_size, shape.seq_len]);
     file.extend(sizes.flat_map(|size| (size as i32).to_le_bytes()));
     file.push(shape.shared_classifier.into());
-    file.resize(HEADER_V1, 0);
+    file.resize(BYTES_V1, 0);
     let classifier = (!shape.shared_classifier).then_some(Weight::Classifier);
     for weight in ORDER_V1.into_iter().chain(classifier) {
         for layer in 0..weight.size(&shape).0 {
@@ -85,22 +86,70 @@ fn headers_that_lie_are_refused() {
     assert!(changed(5, i32::MIN).contains("vocab_size is 2147483648"));
     assert!(changed(6, i32::MAX).contains("seq_len is 2147483647"));
     let mut file = version_1(SHAPES[0]);
-    file[4] = 2;
-    assert!(refusal(file).contains("version 2"));
-    assert!(
-        refusal(b"GGUF and then something else that is no checkpoint".to_vec()).contains("no checkpoint")
-    );
+    file[4] = 3;
+    assert!(refusal(file).contains("version 3"));
 }
 
 #[test]
 fn weights_that_are_no_numbers_are_named() {
     for (value, name) in [(f32::NAN, "NaN"), (f32::NEG_INFINITY, "-inf")] {
         let mut file = version_0(SHAPES[0]);
-        let at = HEADER_V0 + 4 * (30 * 12 + 2 * 12 + 144 + 7); // wq of layer 1, the eighth weight
+        let at = BYTES_V0 + 4 * (30 * 12 + 2 * 12 + 144 + 7); // wq of layer 1, the eighth weight
         file[at..at + 4].copy_from_slice(&value.to_le_bytes());
         let mut checkpoint = Checkpoint::open(Cursor::new(file)).unwrap();
         assert!(checkpoint.read(Weight::Wq, 0).is_ok());
         let error = checkpoint.read(Weight::Wq, 1).unwrap_err().to_string();
         assert_eq!(error, format!("the checkpoint's wq of layer 1 has the weight {name} at 7"));
     }
+}
+
+/// A version 2 file whose numbers fp32 holds exactly, and the fp32 weights that it means.
+fn version_2(shape: &str, group: usize) -> (Vec<u8>, Vec<(Weight, usize, Vec<f32>)>) {
+    let shape = parse_shape(shape).unwrap();
+    let sizes = [shape.dim, shape.hidden_dim, shape.n_layers, shape.n_heads, shape.n_kv_heads];
+    let mut file = b"24ka".to_vec();
+    file.extend(2i32.to_le_bytes());
+    let sizes = sizes.into_iter().chain([shape.vocab_size, shape.seq_len]);
+    file.extend(sizes.flat_map(|size| (size as i32).to_le_bytes()));
+    file.push(shape.shared_classifier.into());
+    file.extend((group as i32).to_le_bytes());
+    file.resize(BYTES_V1, 0);
+    let classifier = (!shape.shared_classifier).then_some(Weight::Classifier);
+    let mut meant = Vec::new();
+    for weight in ORDER_V1.into_iter().chain(classifier) {
+        let (times, numbers) = weight.size(&shape);
+        for layer in 0..times {
+            let code = |i: usize| (i * 37 + layer * 11 + weight as usize) as i8;
+            let scale = |i: usize| 2f32.powi(-(((i / group + layer) % 7) as i32));
+            let tensor: Vec<f32> = match (Encoding::Int8 { group }).of(weight) {
+                Encoding::Fp32 => (0..numbers).map(|i| f32::from(code(i)) / 8.0).collect(),
+                Encoding::Int8 { .. } => {
+                    file.extend((0..numbers).map(|i| code(i) as u8));
+                    let scales = (0..numbers).step_by(group).map(scale);
+                    file.extend(scales.flat_map(f32::to_le_bytes));
+                    (0..numbers).map(|i| f32::from(code(i)) * scale(i)).collect()
+                }
+            };
+            if (Encoding::Int8 { group }).of(weight) == Encoding::Fp32 {
+                file.extend(bytemuck::cast_slice::<f32, u8>(&tensor));
+            }
+            meant.push((weight, layer, tensor));
+        }
+    }
+    (file, meant)
+}
+
+#[test]
+fn groups_of_int8_are_what_they_mean() {
+    for shape in SHAPES {
+        let (file, meant) = version_2(shape, 12);
+        let mut checkpoint = Checkpoint::open(Cursor::new(&file)).unwrap();
+        for (weight, layer, tensor) in meant {
+            assert_eq!(checkpoint.read(weight, layer).unwrap(), tensor, "{weight:?} {layer}");
+        }
+        assert!(refusal(file[..file.len() - 1].to_vec()).contains("cut short"));
+    }
+    let mut odd = version_2(SHAPES[0], 12).0;
+    odd[37..41].copy_from_slice(&7i32.to_le_bytes());
+    assert!(refusal(odd).contains("groups of 7 weights do not divide"));
 }

@@ -1,13 +1,17 @@
 //! Checkpoints: a model's weights in a file, as others write them, read tensor by tensor.
 //!
 //! [`Checkpoint::open`] looks at a file's first bytes and takes the reader for it: llama2.c's format ([`llama2c`]) or
-//! GGUF ([`super::gguf`]). What the packer and the fp32 reference need to know of a model beside its weights is in
+//! GGUF ([`gguf`]). What the packer and the fp32 reference need to know of a model beside its weights is in
 //! its [`Config`].
+pub mod gguf;
 pub mod llama2c;
 
+use super::foreign::{FIRST_BYTES, Foreign};
+use super::gguf::{BlockError, GgufError, LlamaError, VocabularyError};
 use super::quantize::scale_of;
 use crate::norm::RmsNorm;
 use crate::shape::{Shape, ShapeError};
+use gguf::GgufCheckpoint;
 use llama2c::Llama2c;
 use std::io::{self, Read, Seek};
 
@@ -124,6 +128,27 @@ pub enum CheckpointError {
     /// The file could not be read.
     #[error("the checkpoint cannot be read: {0}")]
     Io(#[from] io::Error),
+    /// The file is something else.
+    #[error("{0}")]
+    Foreign(Foreign),
+    /// A GGUF that cannot be read.
+    #[error(transparent)]
+    Gguf(#[from] GgufError),
+    /// A GGUF of a model that is not run.
+    #[error(transparent)]
+    Llama(#[from] LlamaError),
+    /// A GGUF's tokenizer that cannot be read.
+    #[error(transparent)]
+    Vocabulary(#[from] VocabularyError),
+    /// A GGUF's tensor that cannot be read.
+    #[error(transparent)]
+    Block(#[from] BlockError),
+    /// A tensor that files of this kind do not have.
+    #[error("the checkpoint has no {tensor}")]
+    NoTensor {
+        /// The tensor.
+        tensor: &'static str,
+    },
     /// The header is not that of a checkpoint.
     #[error("this is no llama2.c checkpoint: its {name} would be {value}")]
     Header {
@@ -150,7 +175,9 @@ pub enum CheckpointError {
         n_heads: usize,
     },
     /// Groups of int8 weights that do not fill the tensors.
-    #[error("the checkpoint's groups of {group} weights do not divide {tensor} of {numbers}; export it again")]
+    #[error(
+        "the checkpoint's groups of {group} weights do not divide {tensor} of {numbers}; export it again"
+    )]
     Groups {
         /// The group's size found.
         group: i32,
@@ -172,7 +199,9 @@ pub enum CheckpointError {
         found: u64,
     },
     /// The file is longer than its header says.
-    #[error("the checkpoint has {found} bytes, its header accounts for {expected}; is it a llama2.c checkpoint?")]
+    #[error(
+        "the checkpoint has {found} bytes, its header accounts for {expected}; is it a llama2.c checkpoint?"
+    )]
     TooLong {
         /// Bytes that the header asks for.
         expected: u64,
@@ -197,6 +226,8 @@ pub enum CheckpointError {
 pub enum Checkpoint<R> {
     /// llama2.c's.
     Llama2c(Llama2c<R>),
+    /// GGUF.
+    Gguf(GgufCheckpoint<R>),
 }
 
 impl<R: Read + Seek> Checkpoint<R> {
@@ -204,14 +235,36 @@ impl<R: Read + Seek> Checkpoint<R> {
     ///
     /// # Errors
     /// What the file is instead, or what is wrong with it.
-    pub fn open(reader: R) -> Result<Self, CheckpointError> {
-        Ok(Self::Llama2c(Llama2c::open(reader)?))
+    pub fn open(mut reader: R) -> Result<Self, CheckpointError> {
+        reader.rewind()?;
+        let mut first = Vec::new();
+        reader.by_ref().take(FIRST_BYTES as u64).read_to_end(&mut first)?;
+        match Foreign::of(&first) {
+            Some(Foreign::Gguf) => Ok(Self::Gguf(GgufCheckpoint::open(reader)?)),
+            Some(foreign) => Err(CheckpointError::Foreign(foreign)),
+            None => Ok(Self::Llama2c(Llama2c::open(reader)?)),
+        }
+    }
+
+    /// Takes a context of at most so many tokens.
+    pub fn limit_context(&mut self, tokens: usize) {
+        let config = self.config_mut();
+        config.shape.seq_len = config.shape.seq_len.min(tokens);
+    }
+
+    /// What it says of its model, to be changed: the residual's bits.
+    pub fn config_mut(&mut self) -> &mut Config {
+        match self {
+            Self::Llama2c(file) => file.config_mut(),
+            Self::Gguf(file) => file.config_mut(),
+        }
     }
 
     /// What it says of its model.
     pub fn config(&self) -> &Config {
         match self {
             Self::Llama2c(file) => file.config(),
+            Self::Gguf(file) => file.config(),
         }
     }
 
@@ -224,6 +277,7 @@ impl<R: Read + Seek> Checkpoint<R> {
     pub fn has(&self, weight: Weight) -> bool {
         match self {
             Self::Llama2c(file) => file.has(weight),
+            Self::Gguf(file) => file.has(weight),
         }
     }
 
@@ -234,6 +288,7 @@ impl<R: Read + Seek> Checkpoint<R> {
     pub fn read(&mut self, weight: Weight, layer: usize) -> Result<Vec<f32>, CheckpointError> {
         let tensor = match self {
             Self::Llama2c(file) => file.read(weight, layer)?,
+            Self::Gguf(file) => file.read(weight, layer)?,
         };
         match tensor.iter().position(|value| !value.is_finite()) {
             None => Ok(tensor),

@@ -59,13 +59,13 @@ pub(crate) fn sentence_piece(pieces: &[&str]) -> GgufVocabulary {
     }
 }
 
-pub(crate) fn unpack(words: Result<Vec<u32>, TokenizerError>) -> Vocabulary {
+pub(crate) fn unpack(words: Result<Vec<u32>, TokenizerError>) -> Vocabulary<'static> {
     let words = words.unwrap();
     let vocab_size = words[0] as usize;
-    Vocabulary::parse(words, vocab_size).unwrap()
+    Vocabulary::parse(words.leak(), vocab_size).unwrap()
 }
 
-fn of_gguf(gguf: &GgufVocabulary) -> Vocabulary {
+fn of_gguf(gguf: &GgufVocabulary) -> Vocabulary<'static> {
     unpack(pack_gguf(gguf))
 }
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 /// The project's own tokenizer: 512 pieces with byte fallback.
 const BEDTIME: &[u8] = include_bytes!("../../../../bedtime260K/bedtime260K.tok.bin");
-static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| unpacked(BEDTIME));
+static VOCABULARY: LazyLock<Vocabulary<'static>> = LazyLock::new(|| unpacked(BEDTIME));
 
 /// A file of these pieces; scores go down by one a piece.
 fn file_of(pieces: &[&[u8]]) -> Vec<u8> {
@@ -18,8 +18,8 @@ fn file_of(pieces: &[&[u8]]) -> Vec<u8> {
     file
 }
 
-fn unpacked(file: &[u8]) -> Vocabulary {
-    Vocabulary::parse(pack(file).unwrap(), pieces(file).unwrap().len()).unwrap()
+fn unpacked(file: &[u8]) -> Vocabulary<'static> {
+    Vocabulary::parse(pack(file).unwrap().leak(), pieces(file).unwrap().len()).unwrap()
 }
 
 /// llama2.c's `encode`, written from its description with a search through all pieces: slow, and
