@@ -2,11 +2,11 @@
 use crate::input::Input;
 use crate::story::{self, Pace};
 use alloc::string::String;
-use model::encoder::{EncodeError, Encoder};
 use model::engine::{Engine, EngineError};
 use model::generate::{Generator, Options};
 use model::packed::Text;
 use model::sampler::Sampler;
+use model::vocabulary::{EncodeError, SpecialTokens};
 use pc::clock::Clock;
 use pc::ending::{self, OrRefuse};
 use pc::power::{self, Outcome};
@@ -21,7 +21,6 @@ pub struct Session<'m, E> {
     clock: &'m Clock,
     settings: &'m mut Settings,
     engine: E,
-    encoder: Encoder<'m>,
     input: Input<'m>,
     editor: Editor,
     stories: u32,
@@ -48,7 +47,6 @@ impl<'m, E: Engine> Session<'m, E> {
             text,
             clock,
             engine,
-            encoder: Encoder::new(&text.tokenizer).or_refuse(),
             settings,
             input: Input::new(clock),
             editor: Editor::new(),
@@ -139,14 +137,15 @@ impl<'m, E: Engine> Session<'m, E> {
     /// Tells a story by the settings. The cache is written anew from position 0 on.
     fn tell(&mut self) -> Result<(), StoryError> {
         let Settings { temperature, topp, seed, steps, trace, endless, raw_bytes, .. } = *self.settings;
-        let prompt = self.encoder.encode(&self.settings.prompt)?;
+        // What is typed never becomes a special token.
+        let prompt = self.text.vocabulary.encode(&self.settings.prompt, SpecialTokens::AreText)?;
         let context = self.engine.context();
         let (text, kind) = (self.text, self.engine.kind());
         let sampler = Sampler::new(text.tables, text.shape.vocab_size, temperature, topp, seed);
         let sampler = sampler.map_err(EngineError::from)?;
         let options = Options { steps: steps as usize, trace, endless, raw_bytes };
         let status = |pace| show_status(text.name, kind.name(), context, pace, "Esc stops");
-        let mut generator = Generator::new(&mut self.engine, &text.tokenizer, sampler, &prompt, options)?;
+        let mut generator = Generator::new(&mut self.engine, &text.vocabulary, sampler, &prompt, options)?;
         let pace = story::tell(&mut generator, self.clock, &mut self.input, &status);
         self.stories += 1;
         self.last = pace;

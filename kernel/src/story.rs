@@ -41,6 +41,7 @@ pub fn tell<E: Engine>(
     show: &dyn Fn(Pace),
 ) -> Pace {
     let start = clock.now();
+    console::with(|console| console.write_bytes(generator.opening().bytes()));
     let mut pace = Pace::default();
     let mut shown = 0;
     let mut stopped = false;

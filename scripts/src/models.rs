@@ -5,7 +5,7 @@ use std::{
 };
 
 use etcetera::BaseStrategy;
-use model::tokenizer::Tokenizer;
+use model::host::vocabulary::llama2c;
 
 use crate::{embedded, published};
 
@@ -185,7 +185,9 @@ impl Folders {
         for folder in &folders {
             for name in &names {
                 let path = folder.join(name);
-                if fs::read(&path).is_ok_and(|bytes| Tokenizer::count(&bytes) == Ok(vocab)) {
+                if fs::read(&path)
+                    .is_ok_and(|bytes| llama2c::pieces(&bytes).is_ok_and(|pieces| pieces.len() == vocab))
+                {
                     return Ok(ModelFile::OnDisk(path));
                 }
             }
@@ -224,7 +226,7 @@ mod tests {
         let found = none.find("bedtime260K").unwrap();
         assert_eq!(found, built_in());
         let tokenizer = none.find_tokenizer(&found, 512).unwrap();
-        assert_eq!(Tokenizer::count(&tokenizer.read().unwrap()), Ok(512));
+        assert_eq!(llama2c::pieces(&tokenizer.read().unwrap()).unwrap().len(), 512);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A checkpoint and its tokenizer, opened and ready to be packed.
+//! A checkpoint and its vocabulary, opened and ready to be packed.
 use std::{
     fs::File,
     io::{BufReader, Cursor, Read, Seek, Write},
@@ -12,10 +12,11 @@ use model::{
         checkpoint::{Checkpoint, CheckpointError},
         pack::{PackError, pack},
         packed::fit_name,
+        vocabulary::{TokenizerError, llama2c, pack_gguf},
     },
     packed::{Packed, PackedHeader},
     shape::Shape,
-    tokenizer::{Tokenizer, TokenizerError},
+    vocabulary::Vocabulary,
 };
 
 use crate::models::{Folders, Found, ModelFile, ModelsError};
@@ -46,6 +47,18 @@ pub enum PackingError {
         /// What is wrong with it.
         cause: TokenizerError,
     },
+    /// The tokenizer belongs to another model.
+    #[error(
+        "{file}: the tokenizer has {pieces} pieces, the model has {vocab_size} tokens; name the model's own tokenizer"
+    )]
+    PieceCount {
+        /// The tokenizer.
+        file: String,
+        /// Pieces found.
+        pieces: usize,
+        /// Tokens of the model.
+        vocab_size: usize,
+    },
     /// The packed model could not be made.
     #[error("{file}: {cause}")]
     Pack {
@@ -56,7 +69,15 @@ pub enum PackingError {
     },
 }
 
-/// A checkpoint and its tokenizer.
+/// The most tokens of context that are packed, where a model has more: its cache would take most of a PC's memory.
+const MOST_CONTEXT: usize = 2048;
+
+/// llama2.c's tokenizer in a file, packed, and the file's name.
+fn packed_file(file: &ModelFile) -> Result<(String, Result<Vec<u32>, TokenizerError>), ModelsError> {
+    Ok((file.name(), llama2c::pack(&file.read()?)))
+}
+
+/// A checkpoint and its vocabulary.
 pub struct PackInput {
     /// The model's name.
     pub name: String,
@@ -64,12 +85,12 @@ pub struct PackInput {
     pub file: String,
     /// The checkpoint.
     pub checkpoint: Checkpoint<Box<dyn ReadSeek>>,
-    /// The tokenizer's file.
-    pub tokenizer: Vec<u8>,
+    /// Its vocabulary, packed.
+    vocabulary: Vec<u32>,
 }
 
 impl PackInput {
-    /// Opens a model's checkpoint, and the tokenizer that was named or is found for it.
+    /// Opens a model's checkpoint, and the tokenizer that was named, that it carries or that is found for it.
     ///
     /// # Errors
     /// Where one of the two is missing or broken, or they do not belong together.
@@ -81,17 +102,29 @@ impl PackInput {
                 File::open(path).map_err(|cause| ModelsError::Read { path: path.clone(), cause })?,
             )),
         };
-        let checkpoint = Checkpoint::open(reader)
-            .map_err(|cause| PackingError::Checkpoint { file: file.clone(), cause })?;
-        let pieces = checkpoint.shape().vocab_size;
-        let tokenizer = match tokenizer {
-            Some(path) => ModelFile::OnDisk(path.into()),
-            None => folders.find_tokenizer(found, pieces)?,
+        let broken = |cause| PackingError::Checkpoint { file: file.clone(), cause };
+        let mut checkpoint = Checkpoint::open(reader).map_err(broken)?;
+        checkpoint.limit_context(MOST_CONTEXT);
+        let (source, words) = match (&checkpoint, tokenizer) {
+            (Checkpoint::Gguf(gguf), None) => (file.clone(), pack_gguf(&gguf.vocabulary().map_err(broken)?)),
+            (_, Some(path)) => packed_file(&ModelFile::OnDisk(path.into()))?,
+            (_, None) => packed_file(&folders.find_tokenizer(found, checkpoint.shape().vocab_size)?)?,
         };
-        let bytes = tokenizer.read()?;
-        Tokenizer::parse(&bytes, pieces)
-            .map_err(|cause| PackingError::Tokenizer { file: tokenizer.name(), cause })?;
-        Ok(Self { name: found.name.clone(), file, checkpoint, tokenizer: bytes })
+        let wrong = |cause| PackingError::Tokenizer { file: source.clone(), cause };
+        let vocabulary = words.map_err(wrong)?;
+        let (pieces, vocab_size) = (vocabulary[0] as usize, checkpoint.shape().vocab_size);
+        if pieces != vocab_size {
+            return Err(PackingError::PieceCount { file: source, pieces, vocab_size });
+        }
+        Ok(Self { name: found.name.clone(), file, checkpoint, vocabulary })
+    }
+
+    /// The model's vocabulary.
+    ///
+    /// # Panics
+    /// Never: it was packed here.
+    pub fn vocabulary(&self) -> Vocabulary<'_> {
+        Vocabulary::parse(&self.vocabulary, self.shape().vocab_size).expect("what was just packed is good")
     }
 
     /// The model's shape.
@@ -117,7 +150,7 @@ impl PackInput {
             bar.set_position(done);
         };
         let packed =
-            pack(engine, &mut self.checkpoint, &self.tokenizer, &fit_name(&self.name), out, progress);
+            pack(engine, &mut self.checkpoint, &self.vocabulary, &fit_name(&self.name), out, progress);
         bar.finish_and_clear();
         packed.map_err(|cause| PackingError::Pack { file: self.file.clone(), cause })
     }

@@ -11,7 +11,7 @@ use model::{
         gguf::{GgufVocabulary, GgufWriter, LlamaConfig, Metadata, Strings, TensorInfo, TensorType, Value},
         pack::pack,
         synth::{parse_shape, write_checkpoint},
-        vocabulary::pack_gguf,
+        vocabulary::{llama2c, pack_gguf},
     },
 };
 use protocol::settings::Settings;
@@ -126,9 +126,9 @@ fn version_1(version_0: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
 /// A checkpoint, packed with a tokenizer of empty pieces.
 fn packed(version_0: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut checkpoint = Checkpoint::open(Cursor::new(version_0))?;
-    let tokenizer = vec![0; 4 + 8 * checkpoint.shape().vocab_size];
+    let vocabulary = llama2c::pack(&vec![0; 4 + 8 * checkpoint.shape().vocab_size])?;
     let mut out = Cursor::new(Vec::new());
-    pack(EngineKind::Int8, &mut checkpoint, &tokenizer, "seed", &mut out, |_, _| {})?;
+    pack(EngineKind::Int8, &mut checkpoint, &vocabulary, "seed", &mut out, |_, _| {})?;
     Ok(out.into_inner())
 }
 

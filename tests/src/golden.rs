@@ -7,19 +7,20 @@ use std::{
 };
 
 use model::{
-    encoder::Encoder,
     engine::{Engine, EngineKind},
     generate::{Generator, Options},
     host::{
         checkpoint::Checkpoint,
         pack::pack,
         synth::{parse_shape, write_checkpoint},
+        vocabulary::llama2c,
     },
     int8::Int8,
     packed::Packed,
     sampler::Sampler,
     sectorllm::Sectorllm,
     simd::Simd,
+    vocabulary::SpecialTokens,
 };
 use protocol::{settings::Settings, trace::TraceRecord};
 use tempfile::TempDir;
@@ -144,8 +145,9 @@ pub fn packed_for(engine: EngineKind, name: &str) -> Result<Vec<u8>, Error> {
     let bytes = found.checkpoint.read().map_err(refused("reading the checkpoint"))?;
     let vocabulary = read_checkpoint(&bytes)?.shape().vocab_size;
     let tokenizer = folders.find_tokenizer(&found, vocabulary).map_err(refused("the tokenizer"))?;
-    let tokenizer = tokenizer.read().map_err(refused("the tokenizer"))?;
-    let packed = pack_bytes(engine, &found.name, &bytes, &tokenizer)?;
+    let vocabulary = llama2c::pack(&tokenizer.read().map_err(refused("the tokenizer"))?)
+        .map_err(refused("the tokenizer"))?;
+    let packed = pack_bytes(engine, &found.name, &bytes, &vocabulary)?;
     all.insert(key, packed.clone());
     Ok(packed)
 }
@@ -158,7 +160,8 @@ pub fn synthetic(shape: &str) -> Result<Vec<u8>, Error> {
     let parsed = parse_shape(shape).map_err(refused("the shape"))?;
     let mut checkpoint = Vec::new();
     write_checkpoint(&parsed, 1, &mut checkpoint).map_err(Error::io("make a checkpoint"))?;
-    pack_bytes(EngineKind::Int8, shape, &checkpoint, &numbered_pieces(parsed.vocab_size))
+    let vocabulary = llama2c::pack(&numbered_pieces(parsed.vocab_size)).map_err(refused("the tokenizer"))?;
+    pack_bytes(EngineKind::Int8, shape, &checkpoint, &vocabulary)
 }
 
 /// A tokenizer in llama2.c's format: longest piece; then for each its score, length and bytes.
@@ -178,10 +181,15 @@ fn read_checkpoint(bytes: &[u8]) -> Result<Checkpoint<Cursor<&[u8]>>, Error> {
     Checkpoint::open(Cursor::new(bytes)).map_err(refused("reading the checkpoint"))
 }
 
-fn pack_bytes(engine: EngineKind, name: &str, checkpoint: &[u8], tokenizer: &[u8]) -> Result<Vec<u8>, Error> {
+fn pack_bytes(
+    engine: EngineKind,
+    name: &str,
+    checkpoint: &[u8],
+    vocabulary: &[u32],
+) -> Result<Vec<u8>, Error> {
     let mut checkpoint = read_checkpoint(checkpoint)?;
     let mut out = Cursor::new(Vec::new());
-    pack(engine, &mut checkpoint, tokenizer, name, &mut out, |_, _| {}).map_err(refused("the packer"))?;
+    pack(engine, &mut checkpoint, vocabulary, name, &mut out, |_, _| {}).map_err(refused("the packer"))?;
     Ok(out.into_inner())
 }
 
@@ -200,8 +208,8 @@ pub fn tell(packed: &[u8], settings: &Settings) -> Result<(String, Vec<TraceReco
             Box::new(Sectorllm::new(weights, context).map_err(refused("the engine"))?)
         }
     };
-    let encoder = Encoder::new(&text.tokenizer).map_err(refused("the tokenizer"))?;
-    let prompt = encoder.encode(&settings.prompt).map_err(refused("the prompt"))?;
+    let prompt =
+        text.vocabulary.encode(&settings.prompt, SpecialTokens::AreText).map_err(refused("the prompt"))?;
     let Settings { temperature, topp, seed, .. } = *settings;
     let sampler = Sampler::new(text.tables, text.shape.vocab_size, temperature, topp, seed);
     let sampler = sampler.map_err(refused("the sampler"))?;
@@ -211,7 +219,7 @@ pub fn tell(packed: &[u8], settings: &Settings) -> Result<(String, Vec<TraceReco
         endless: settings.endless,
         raw_bytes: settings.raw_bytes,
     };
-    let generator = Generator::new(&mut *engine, &text.tokenizer, sampler, &prompt, options);
+    let generator = Generator::new(&mut *engine, &text.vocabulary, sampler, &prompt, options);
     let mut generator = generator.map_err(refused("the engine"))?;
     let (mut told, mut trace) = (Vec::new(), Vec::new());
     while let Some(step) = generator.step() {

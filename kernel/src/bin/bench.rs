@@ -14,7 +14,6 @@ use kernel::story::{self, Pace};
 use kernel::workers::MachineWorkers;
 use model::allocation::OutOfMemory;
 use model::attention::KvCache;
-use model::encoder::Encoder;
 use model::engine::{Engine, EngineError};
 use model::generate::{Generator, Options};
 use model::int8::Int8;
@@ -22,7 +21,7 @@ use model::load_only;
 use model::packed::{Model, Text};
 use model::phase::{Phase, Stopwatch};
 use model::sampler::Sampler;
-use model::tokenizer::BOS;
+use model::vocabulary::SpecialTokens;
 use model::workers::Processors;
 use pc::clock::{Clock, Moment};
 use pc::ending::{self, OrRefuse};
@@ -98,7 +97,8 @@ impl Bench<'_> {
     fn story(&self) -> Result<Measured, EngineError> {
         let mut engine = Int8::on(self.processors, self.model.clone(), self.cache()?)?;
         let options = Options { steps: self.settings.steps as usize, ..Options::default() };
-        let mut generator = Generator::new(&mut engine, &self.text.tokenizer, self.sampler()?, &[], options)?;
+        let mut generator =
+            Generator::new(&mut engine, &self.text.vocabulary, self.sampler()?, &[], options)?;
         let mut input = Input::new(self.clock);
         let status = |pace: Pace| {
             console::with(|console| console.set_status(format_args!(" {}  {pace}", self.text.name)));
@@ -109,13 +109,13 @@ impl Bench<'_> {
 
     /// The time from the prompt's first token to the first of the story.
     fn prompt(&self) -> Result<Measured, EngineError> {
-        let encoder = Encoder::new(&self.text.tokenizer).or_refuse();
-        let mut tokens = encoder.encode(&self.settings.prompt).or_refuse();
+        let mut tokens =
+            self.text.vocabulary.encode(&self.settings.prompt, SpecialTokens::AreText).or_refuse();
         tokens.truncate(self.context - 1);
         let mut engine = Int8::on(self.processors, self.model.clone(), self.cache()?)?;
         let options = Options::default();
         let mut generator =
-            Generator::new(&mut engine, &self.text.tokenizer, self.sampler()?, &tokens, options)?;
+            Generator::new(&mut engine, &self.text.vocabulary, self.sampler()?, &tokens, options)?;
         let (count, start) = (tokens.len() as u64 + 1, self.clock.now());
         for _ in 0..count {
             generator.step();
@@ -140,12 +140,12 @@ impl Bench<'_> {
         let steps = (self.settings.steps as usize).min(self.context);
         let laps = Laps::new(self.clock);
         let mut engine = Box::new(Int8::timed(self.processors, self.model.clone(), self.cache()?, &laps)?);
-        let (mut sampler, mut token) = (self.sampler()?, BOS);
+        let (mut sampler, mut token) = (self.sampler()?, self.text.vocabulary.start().unwrap_or_default());
         laps.begin();
         for pos in 0..steps {
             let next = sampler.sample(engine.forward(token, pos));
             laps.lap(Phase::Sampling);
-            let piece = self.text.tokenizer.decode(token, next, false);
+            let piece = self.text.vocabulary.decode(token, next, false);
             console::with(|console| console.write_bytes(piece.bytes()));
             laps.lap(Phase::Printing);
             token = next;

@@ -1,9 +1,7 @@
 //! The same engine as a program of the host: one thread, the host's own SIMD.
 use std::time::Instant;
 
-use model::{
-    engine::Engine, int8::Int8, load_only, packed::Model, sampler::argmax, simd::Simd, tokenizer::BOS,
-};
+use model::{engine::Engine, int8::Int8, load_only, packed::Model, sampler::argmax, simd::Simd};
 use protocol::benchmark::Measured;
 
 use super::{BenchError, subject::Subject};
@@ -26,7 +24,7 @@ pub fn measure(subject: &Subject, steps: usize) -> Result<Hosted, BenchError> {
     let steps = steps.min(model().shape.seq_len);
     let mut engine = Int8::new(model(), steps, simd)?;
     let mut passes = load_only_passes(&model(), simd);
-    let mut token = BOS;
+    let mut token = subject.start;
     let start = Instant::now();
     for pos in 0..steps {
         token = argmax(engine.forward(token, pos));

@@ -8,6 +8,8 @@ use crate::packing::PackInput;
 pub struct Subject {
     /// Its name.
     pub name: String,
+    /// The token that a story starts from.
+    pub start: u32,
     /// The packed model.
     pub packed: Packed,
 }
@@ -19,7 +21,8 @@ impl Subject {
     /// A checkpoint that cannot be packed.
     pub fn new(mut input: PackInput) -> Result<Self, BenchError> {
         let packed = input.pack_in_memory(EngineKind::Int8)?;
-        Ok(Self { name: input.name, packed })
+        let start = input.vocabulary().start().unwrap_or_default();
+        Ok(Self { name: input.name, start, packed })
     }
 
     /// Its parameters in millions.

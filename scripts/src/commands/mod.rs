@@ -11,9 +11,8 @@ pub mod web;
 use std::path::Path;
 
 use model::{
-    encoder::{EncodeError, Encoder},
     engine::{EngineError, EngineKind},
-    tokenizer::Tokenizer,
+    vocabulary::{EncodeError, SpecialTokens},
 };
 use protocol::settings::{Settings, SettingsError};
 
@@ -119,9 +118,12 @@ pub struct Written {
 /// Refuses what the machine would refuse only after a boot.
 fn check_story(settings: &Settings, input: &PackInput) -> Result<(), CommandError> {
     let shape = input.shape();
-    let tokenizer = Tokenizer::parse(&input.tokenizer, shape.vocab_size)
-        .map_err(|cause| PackingError::Tokenizer { file: input.file.clone(), cause })?;
-    let tokens = Encoder::new(&tokenizer)?.encode(&settings.prompt)?.len() + 1; // with BOS
+    let vocabulary = input.vocabulary();
+    let prompt = vocabulary.encode(&settings.prompt, SpecialTokens::AreText)?;
+    let tokens = prompt.len() + usize::from(vocabulary.bos_first());
+    if prompt.is_empty() && vocabulary.start().is_none() {
+        return Err(EngineError::NeedsBeginning.into());
+    }
     if tokens > shape.seq_len {
         return Err(EngineError::PromptTooLong { tokens, context: shape.seq_len }.into());
     }

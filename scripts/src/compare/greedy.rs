@@ -4,7 +4,7 @@ use model::{
     generate::{Generator, Options},
     host::fp32::Fp32,
     sampler::Sampler,
-    tokenizer::{BOS, EOS, Tokenizer},
+    vocabulary::Vocabulary,
 };
 use protocol::trace::TraceRecord;
 
@@ -21,8 +21,8 @@ pub struct Story {
 
 impl Story {
     /// Bytes of the text before a position; all of it where there is none.
-    pub fn text_before(&self, tokenizer: &Tokenizer, position: Option<usize>) -> usize {
-        let before = position.map_or(self.text.len(), |at| text_of(tokenizer, &self.tokens[..at]).len());
+    pub fn text_before(&self, vocabulary: &Vocabulary, position: Option<usize>) -> usize {
+        let before = position.map_or(self.text.len(), |at| text_of(vocabulary, &self.tokens[..at]).len());
         self.text.floor_char_boundary(before)
     }
 }
@@ -30,18 +30,19 @@ impl Story {
 /// fp32's story, over the whole context.
 pub fn of_fp32(subject: &Subject, context: usize) -> Story {
     let mut engine = Fp32::new(&subject.weights, context);
-    let (mut token, mut tokens) = (BOS, Vec::new());
+    let vocabulary = &subject.text().vocabulary;
+    let (mut token, mut tokens) = (vocabulary.start().unwrap_or_default(), Vec::new());
     for pos in 0..context {
         let logits = engine.forward(token, pos);
         // The first of equal ones, as in llama2.c.
         let best = logits.iter().enumerate().rev().max_by(|a, b| a.1.total_cmp(b.1));
-        token = best.map_or(BOS, |(best, _)| best as u32);
+        token = best.map_or(0, |(best, _)| best as u32);
         tokens.push(token);
-        if token == BOS || token == EOS {
+        if vocabulary.ends(token) {
             break;
         }
     }
-    let text = text_of(&subject.text().tokenizer, &tokens);
+    let text = text_of(vocabulary, &tokens);
     Story { tokens, text }
 }
 
@@ -52,7 +53,7 @@ pub fn of_fp32(subject: &Subject, context: usize) -> Story {
 pub fn of_engine(subject: &Subject, kind: EngineKind, context: usize) -> Result<Story, EngineError> {
     let mut tokens = Vec::new();
     generate(subject, kind, context, false, |next, _| tokens.push(next))?;
-    let text = text_of(&subject.text().tokenizer, &tokens);
+    let text = text_of(&subject.text().vocabulary, &tokens);
     Ok(Story { tokens, text })
 }
 
@@ -76,20 +77,20 @@ fn generate(
 ) -> Result<(), EngineError> {
     let mut engine = subject.engine(kind, subject.weights.shape.seq_len)?;
     let options = Options { steps, trace, ..Options::default() };
-    let tokenizer = &subject.text().tokenizer;
-    let mut story = Generator::new(engine.as_mut(), tokenizer, Sampler::greedy(), &[], options)?;
+    let vocabulary = &subject.text().vocabulary;
+    let mut story = Generator::new(engine.as_mut(), vocabulary, Sampler::greedy(), &[], options)?;
     while let Some(step) = story.step() {
         each(step.next, TraceRecord::of(&step));
     }
     Ok(())
 }
 
-/// What tokens print after BOS. The one that ends a story prints nothing.
-pub fn text_of(tokenizer: &Tokenizer, tokens: &[u32]) -> String {
+/// What tokens print after the one that a text starts from. The one that ends a story prints nothing.
+pub fn text_of(vocabulary: &Vocabulary, tokens: &[u32]) -> String {
     let mut bytes = Vec::new();
-    let mut previous = BOS;
-    for &token in tokens.iter().take_while(|&&token| token != BOS && token != EOS) {
-        bytes.extend_from_slice(tokenizer.decode(previous, token, false).bytes());
+    let mut previous = vocabulary.start().unwrap_or_default();
+    for &token in tokens.iter().take_while(|&&token| !vocabulary.ends(token)) {
+        bytes.extend_from_slice(vocabulary.decode(previous, token, false).bytes());
         previous = token;
     }
     String::from_utf8_lossy(&bytes).into_owned()

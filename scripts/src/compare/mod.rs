@@ -9,12 +9,12 @@ pub mod text;
 
 use model::engine::EngineKind;
 use model::{
-    encoder::{EncodeError, Encoder},
     engine::{Engine, EngineError},
     host::{
         fp32::Fp32,
         score::{Prediction, Summary, read_story, story_tokens},
     },
+    vocabulary::EncodeError,
 };
 use rayon::prelude::*;
 
@@ -101,9 +101,10 @@ pub fn compare(
     let context = subject.weights.shape.seq_len;
     let (kinds, left_out) = subject.engines();
     let text_of = subject.text();
-    let encoder = Encoder::new(&text_of.tokenizer)?;
-    let tokens: Vec<(Vec<u32>, bool)> =
-        stories.iter().map(|story| story_tokens(&encoder, story, context)).collect::<Result<_, _>>()?;
+    let tokens: Vec<(Vec<u32>, bool)> = stories
+        .iter()
+        .map(|story| story_tokens(&text_of.vocabulary, story, context))
+        .collect::<Result<_, _>>()?;
     let cut = tokens.iter().filter(|(_, cut)| *cut).count();
     let read = |(tokens, _): &(Vec<u32>, bool)| -> Result<Vec<Vec<Prediction>>, EngineError> {
         let mut engines = kinds
@@ -142,7 +143,7 @@ pub fn compare(
             summary: Summary::of(stories.iter().flatten()),
             stories,
             first_divergence,
-            same_text: greedy.text_before(&text_of.tokenizer, first_divergence),
+            same_text: greedy.text_before(&text_of.vocabulary, first_divergence),
             greedy,
             model_bytes: subject.bytes(kind),
         }

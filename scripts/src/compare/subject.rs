@@ -96,6 +96,6 @@ impl Subject {
     pub fn bytes(&self, kind: Option<EngineKind>) -> u64 {
         let Some(kind) = kind else { return 4 * self.weights.shape.parameters() };
         let entries = self.packed(kind).header.entries.iter();
-        entries.filter(|entry| entry.kind != Kind::Tokenizer).map(|entry| entry.bytes()).sum()
+        entries.filter(|entry| entry.kind != Kind::Vocabulary).map(|entry| entry.bytes()).sum()
     }
 }

@@ -4,12 +4,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use model::{
-    host::{
-        fp32::Fp32,
-        score::{log_softmax, stories},
-    },
-    tokenizer::{BOS, EOS},
+use model::host::{
+    fp32::Fp32,
+    score::{log_softmax, stories},
 };
 use rayon::prelude::*;
 
@@ -65,17 +62,18 @@ pub fn sampled(subject: &Subject, count: u64, progress: impl Fn() + Sync) -> Vec
     let tell = |seed| {
         let mut engine = Fp32::new(&subject.weights, context);
         let mut random = XorShift::new(seed);
-        let (mut token, mut tokens) = (BOS, Vec::new());
+        let vocabulary = &subject.text().vocabulary;
+        let (mut token, mut tokens) = (vocabulary.start().unwrap_or_default(), Vec::new());
         for pos in 0..context {
             let logits = engine.forward(token, pos);
             token = sample(logits, random.uniform());
-            if token == BOS || token == EOS {
+            if vocabulary.ends(token) {
                 break;
             }
             tokens.push(token);
         }
         progress();
-        greedy::text_of(&subject.text().tokenizer, &tokens)
+        greedy::text_of(vocabulary, &tokens)
     };
     (1..=count).into_par_iter().map(tell).filter(|story| !story.trim().is_empty()).collect()
 }

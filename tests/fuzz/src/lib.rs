@@ -1,3 +1,2 @@
 //! What more than one fuzz target needs.
 pub mod model_file;
-pub mod text;

@@ -6,6 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use model::engine::EngineKind;
 use model::host::checkpoint::{Checkpoint, CheckpointError, Weight, llama2c::ORDER_V0};
 use model::host::pack::pack;
+use model::host::vocabulary::llama2c;
 use model::shape::Shape;
 use std::io::Cursor;
 
@@ -23,9 +24,9 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(version_0[28..], data[28..]);
     }
 
-    let tokenizer = vec![0; 4 + 8 * shape.vocab_size];
+    let vocabulary = llama2c::pack(&vec![0; 4 + 8 * shape.vocab_size]).expect("empty pieces");
     let mut packed = Cursor::new(Vec::new());
-    let header = pack(EngineKind::Int8, &mut checkpoint, &tokenizer, "fuzz", &mut packed, |_, _| {})
+    let header = pack(EngineKind::Int8, &mut checkpoint, &vocabulary, "fuzz", &mut packed, |_, _| {})
         .expect("it is small");
     if let Some(loaded) = load(packed.get_ref()) {
         let packed = loaded.expect("what was packed can be loaded");

@@ -39,7 +39,7 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!((vocabulary.scores.len(), vocabulary.types.len()), (tokens, tokens));
         assert!(vocabulary.ending().into_iter().all(|id| (id as usize) < tokens));
         if let Ok(packed) = pack_gguf(&vocabulary) {
-            let packed = Vocabulary::parse(packed, tokens).expect("what is packed passes the checks");
+            let packed = Vocabulary::parse(&packed, tokens).expect("what is packed passes the checks");
             let _ = packed.encode("a\u{e9} 12<|im_end|>", SpecialTokens::AreTokens);
         }
     }

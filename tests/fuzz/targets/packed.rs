@@ -20,7 +20,7 @@ fn check(bytes: &[u8]) {
     if let Some(Ok(packed)) = load(bytes) {
         let text = packed.text().expect("a model that was checked");
         assert_eq!(text.shape, packed.header.shape);
-        assert_eq!(text.tokenizer.vocab_size(), text.shape.vocab_size);
+        assert_eq!(text.vocabulary.vocab_size(), text.shape.vocab_size);
         let layers = packed.model().map_or(text.shape.n_layers, |model| model.layers.len());
         assert_eq!(layers, text.shape.n_layers);
         run(&packed);

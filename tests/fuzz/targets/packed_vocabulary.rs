@@ -12,7 +12,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
     let text = String::from_utf8_lossy(text);
     let words: Vec<u32> = packed.as_chunks().0.iter().map(|&word| u32::from_le_bytes(word)).collect();
     let vocab_size = words.first().map_or(0, |&tokens| tokens as usize);
-    let Ok(vocabulary) = Vocabulary::parse(words, vocab_size) else { return Corpus::Keep };
+    let Ok(vocabulary) = Vocabulary::parse(&words, vocab_size) else { return Corpus::Keep };
 
     for special in [SpecialTokens::AreText, SpecialTokens::AreTokens] {
         if let Ok(tokens) = vocabulary.encode(&text, special) {
