@@ -13,6 +13,8 @@ const PERMITS: &[Permit] = &[
     // `Cpu::detect` and the clock's calibration are parts of it.
     Permit { function: "loader::main", features: &[CPUID, TSC] },
     Permit { function: "<pc::clock::Clock>::", features: &[TSC] },
+    // Only where the clock is the TSC does a worker stay awake by it.
+    Permit { function: "<pc::processors::workers::Worker>::", features: &[TSC] },
 ];
 
 /// The ELF files lie where the host program's build script has left them.

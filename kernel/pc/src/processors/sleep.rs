@@ -10,9 +10,12 @@ use crate::local_apic::LocalApic;
 use core::arch::{asm, global_asm};
 use map::low_memory::PROGRAM_CS;
 
-/// The vector of the interrupt, and of spurious ones: being woken for nothing does no harm. No BIOS has anything
-/// there (Ralf Brown's interrupt list), and older local APICs have ones in a spurious vector's four lowest bits.
-const VECTOR: u8 = 0x6F;
+/// The interrupt's vector, the sixth of those that are left to programs (60h to 66h, Ralf Brown's interrupt list): the
+/// first five keep the BIOS's handlers ([`crate::faults`]).
+const WAKE_UP: u8 = 0x65;
+/// The vector of spurious interrupts, with the same handler: being woken for nothing does no harm. No BIOS uses it, and
+/// older local APICs have ones in its four lowest bits.
+const SPURIOUS: u8 = 0x6F;
 
 global_asm!(".section .text.wake_up, \"ax\"", "wake_up:", "iretw", options(att_syntax),);
 
@@ -23,21 +26,23 @@ unsafe extern "C" {
 /// Sets the handler, and makes `first`, the local APIC of the first processor, one that can wake others.
 pub fn prepare(first: LocalApic) {
     let handler = u32::from(PROGRAM_CS) << 16 | wake_up as *const () as usize as u32;
-    // SAFETY: the entry of a vector that is nobody else's; the handler is in our code segment.
-    unsafe { linear::pointer::<u32>(u32::from(VECTOR) * 4).write_volatile(handler) };
-    first.enable(VECTOR);
+    for vector in [WAKE_UP, SPURIOUS] {
+        // SAFETY: the entry of a vector that is nobody else's; the handler is in our code segment.
+        unsafe { linear::pointer::<u32>(u32::from(vector) * 4).write_volatile(handler) };
+    }
+    first.enable(SPURIOUS);
 }
 
 /// Lets this processor, whose local APIC is `own`, be woken, and be interrupted by nothing else.
 pub fn can_be_woken(own: LocalApic) {
     own.mask_pins();
-    own.enable(VECTOR);
+    own.enable(SPURIOUS);
 }
 
 /// Wakes all that sleep. One that does not will wake at once the next time that it falls asleep, and a processor that
 /// is none of ours returns to what it did.
 pub fn wake(first: LocalApic) {
-    first.interrupt_others(VECTOR);
+    first.interrupt_others(WAKE_UP);
 }
 
 /// Sleeps until woken. Interrupts are off before and after: one that comes before HLT waits for STI, and STI lets
