@@ -166,6 +166,7 @@ impl<'m, E: Engine> Session<'m, E> {
         let context = self.engine.context();
         println!("model    {}: {}, context {context}", text.name, text.shape);
         println!("stories  {stories}: {total}");
+        println!("residual {} values limited", self.engine.saturations());
         println!("memory   {} KiB free", heap::free() >> 10);
         self.show_settings();
     }

@@ -34,6 +34,11 @@ pub trait Engine {
     /// remembers the first position and the latest. Up to there a position may be read again.
     fn forward(&mut self, token: u32, pos: usize) -> &[i32];
 
+    /// Values of the residual stream that were too large for it so far, and limited.
+    fn saturations(&self) -> u32 {
+        0
+    }
+
     /// Reads a token whose successor is known, so that nobody asks for the logits.
     fn read(&mut self, token: u32, pos: usize) {
         self.forward(token, pos);

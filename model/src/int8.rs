@@ -34,6 +34,8 @@ pub struct Int8<'m, S = ()> {
     hb: Vec<i32>,
     /// Logits (vocab_size,), Q16.16.
     logits: Vec<i32>,
+    /// Values of the residual stream that had to be limited.
+    saturations: u32,
 }
 
 /// The lengths of x, xb, qkv, hb and logits.
@@ -68,6 +70,13 @@ impl<'m> Int8<'m> {
 }
 
 impl<'m, S: Stopwatch> Int8<'m, S> {
+    /// [`Int8::new`] with somebody who watches.
+    #[cfg(feature = "std")]
+    pub fn measured(model: Model<'m>, context: usize, simd: Simd, stopwatch: S) -> Result<Self, EngineError> {
+        let cache = KvCache::new(&model.shape, context)?;
+        Self::timed(Processors::one(simd), model, cache, stopwatch)
+    }
+
     /// [`Int8::on`], with the phases timed.
     pub fn timed(
         processors: Processors<'m>,
@@ -83,7 +92,7 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
         let input = Activations::new(&mut allocator, longest_input(&shape), processors.simd);
         let attention = Attention::new(&mut allocator, model.rope, &model.tables, cache);
         allocator.check()?;
-        Ok(Self { model, processors, stopwatch, attention, x, input, xb, qkv, hb, logits })
+        Ok(Self { model, processors, stopwatch, attention, x, input, xb, qkv, hb, logits, saturations: 0 })
     }
 
     /// `x += wo @ attention([wq | wk | wv] @ rmsnorm(x))`
@@ -104,7 +113,8 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
         );
         self.input.quantize(&self.xb[..q_dim], Scale::new(1, -fraction_bits));
         matmul(self.processors, &layer.wo, &self.input, &mut self.xb[..dim]);
-        add(&mut self.x, &self.xb);
+        self.saturations += add(&mut self.x, &self.xb);
+        self.stopwatch.residual(&self.x);
         self.stopwatch.lap(Phase::Attention);
     }
 
@@ -118,7 +128,8 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
         let fraction_bits = swiglu(&self.model.tables, gate, up, layer.w13.fraction_bits);
         self.input.quantize(gate, Scale::new(1, -fraction_bits));
         matmul(self.processors, &layer.w2, &self.input, xb);
-        add(&mut self.x, xb);
+        self.saturations += add(&mut self.x, xb);
+        self.stopwatch.residual(&self.x);
         self.stopwatch.lap(Phase::Ffn);
     }
 }
@@ -130,6 +141,10 @@ impl<S: Stopwatch> Engine for Int8<'_, S> {
 
     fn context(&self) -> usize {
         self.attention.context()
+    }
+
+    fn saturations(&self) -> u32 {
+        self.saturations
     }
 
     fn forward(&mut self, token: u32, pos: usize) -> &[i32] {
@@ -152,9 +167,13 @@ impl<S: Stopwatch> Engine for Int8<'_, S> {
     }
 }
 
-/// `x += delta`, limited to i32.
-fn add(x: &mut [i32], delta: &[i32]) {
+/// `x += delta`, limited to i32. Returns how many were.
+fn add(x: &mut [i32], delta: &[i32]) -> u32 {
+    let mut limited = 0;
     for (x, &delta) in x.iter_mut().zip(delta) {
-        *x = x.saturating_add(delta);
+        let sum = x.saturating_add(delta);
+        limited += u32::from(sum != x.wrapping_add(delta));
+        *x = sum;
     }
+    limited
 }

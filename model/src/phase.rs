@@ -39,6 +39,9 @@ impl Phase {
 pub trait Stopwatch {
     /// The time since the last lap belongs to `phase`.
     fn lap(&self, phase: Phase);
+
+    /// The residual stream after a branch was added to it.
+    fn residual(&self, _x: &[i32]) {}
 }
 
 /// Nobody does.
@@ -51,5 +54,10 @@ impl<S: Stopwatch> Stopwatch for &S {
     #[inline(always)]
     fn lap(&self, phase: Phase) {
         (**self).lap(phase);
+    }
+
+    #[inline(always)]
+    fn residual(&self, x: &[i32]) {
+        (**self).residual(x);
     }
 }

@@ -48,17 +48,23 @@ pub enum Command {
     Web(WebArgs),
     /// Say what a checkpoint, a packed model or a disk image holds
     Inspect(InspectArgs),
+    /// Cut a text into a model's tokens: their ids and pieces
+    Tokenize(TokenizeArgs),
 }
 
 /// Which model.
 #[derive(Args, Debug)]
 pub struct ModelArgs {
-    /// A name (stories260K, bedtime260K, stories15M, smollm2, ...) or a checkpoint in llama2.c's format
+    /// A name (stories260K, bedtime260K, stories15M, smollm2, ...) or a file: a GGUF of a Llama model, or a
+    /// checkpoint in llama2.c's format
     #[arg(default_value = crate::models::DEFAULT)]
     pub model: String,
-    /// The tokenizer, where it is not found beside the model
+    /// The tokenizer (llama2.c's tokenizer.bin), where it is neither in the model nor found beside it
     #[arg(short = 'z', long, value_name = "FILE")]
     pub tokenizer: Option<PathBuf>,
+    /// Tokens of context [default: as many as the model has, at most 2048, or what fits]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub context: Option<u32>,
 }
 
 /// Which engine runs the model.
@@ -146,9 +152,9 @@ pub struct RunArgs {
     /// The kind of PC
     #[arg(long, value_enum, default_value_t)]
     pub machine: Machine,
-    /// The machine's memory; less than 2 MiB holds no model
-    #[arg(long, value_name = "MIB", default_value_t = 128, value_parser = clap::value_parser!(u32).range(2..))]
-    pub memory: u32,
+    /// The machine's memory; less than 2 MiB holds no model [default: what the model needs, at least 128]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(2..))]
+    pub memory: Option<u32>,
     /// How QEMU runs the machine's code
     #[arg(long, value_enum, default_value_t)]
     pub accel: Accelerator,
@@ -304,6 +310,23 @@ pub struct InspectArgs {
     /// One JSON document on stdout, and nothing else
     #[arg(long)]
     pub json: bool,
+}
+
+/// `tokenize`.
+#[derive(Args, Debug)]
+pub struct TokenizeArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub model: ModelArgs,
+    /// The text [default: standard input, as it comes]
+    #[arg(short = 'i', long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub text: Option<String>,
+    /// The names of special tokens in the text are these tokens; else they are text
+    #[arg(long)]
+    pub special: bool,
+    /// Read lines {"s": TEXT, "special": BOOL} from standard input, and print lines {"ids": [...]}
+    #[arg(long, conflicts_with_all = ["text", "special"])]
+    pub jsonl: bool,
 }
 
 #[cfg(test)]

@@ -236,7 +236,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("disk.img");
         let settings = Settings { prompt: "One day".into(), ..Settings::default() }.to_sectors().unwrap();
-        let mut input = PackInput::open(&built_in(), None, &Folders::new(Vec::new())).unwrap();
+        let mut input = PackInput::open(&built_in(), None, None, &Folders::new(Vec::new())).unwrap();
         image::write(&path, Medium::Disk, &embedded::machine_code(), &settings, |file| {
             input.pack_into(model::engine::EngineKind::Int8, file).map(drop)
         })

@@ -5,6 +5,7 @@
 //! ([`emulator`]).
 pub mod bench;
 pub mod beside;
+pub mod calibration;
 pub mod child;
 pub mod cli;
 pub mod commands;

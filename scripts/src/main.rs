@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use unreallm::{
     cli::{Cli, Command},
-    commands::{bench, compare, fetch, image, inspect, run, synth, web},
+    commands::{bench, compare, fetch, image, inspect, run, synth, tokenize, web},
     emulator::Outcome,
 };
 
@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         Command::Synth(args) => synth::synth(&args).map(|()| ExitCode::SUCCESS),
         Command::Web(args) => web::web(&args).map(|()| ExitCode::SUCCESS),
         Command::Inspect(args) => inspect::inspect(&args).map(|()| ExitCode::SUCCESS),
+        Command::Tokenize(args) => tokenize::tokenize(&args).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {
         eprintln!("unreallm: {error}");

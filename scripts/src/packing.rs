@@ -2,7 +2,7 @@
 use std::{
     fs::File,
     io::{BufReader, Cursor, Read, Seek, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -19,6 +19,7 @@ use model::{
     vocabulary::Vocabulary,
 };
 
+use crate::calibration;
 use crate::models::{Folders, Found, ModelFile, ModelsError};
 
 /// Where a checkpoint's bytes come from.
@@ -85,6 +86,8 @@ pub struct PackInput {
     pub file: String,
     /// The checkpoint.
     pub checkpoint: Checkpoint<Box<dyn ReadSeek>>,
+    /// Where the checkpoint is, if it is a file.
+    path: Option<PathBuf>,
     /// Its vocabulary, packed.
     vocabulary: Vec<u32>,
 }
@@ -94,7 +97,12 @@ impl PackInput {
     ///
     /// # Errors
     /// Where one of the two is missing or broken, or they do not belong together.
-    pub fn open(found: &Found, tokenizer: Option<&Path>, folders: &Folders) -> Result<Self, PackingError> {
+    pub fn open(
+        found: &Found,
+        tokenizer: Option<&Path>,
+        context: Option<u32>,
+        folders: &Folders,
+    ) -> Result<Self, PackingError> {
         let file = found.checkpoint.name();
         let reader: Box<dyn ReadSeek> = match &found.checkpoint {
             ModelFile::BuiltIn(_, bytes) => Box::new(Cursor::new(*bytes)),
@@ -104,7 +112,7 @@ impl PackInput {
         };
         let broken = |cause| PackingError::Checkpoint { file: file.clone(), cause };
         let mut checkpoint = Checkpoint::open(reader).map_err(broken)?;
-        checkpoint.limit_context(MOST_CONTEXT);
+        checkpoint.limit_context(context.map_or(MOST_CONTEXT, |tokens| tokens as usize));
         let (source, words) = match (&checkpoint, tokenizer) {
             (Checkpoint::Gguf(gguf), None) => (file.clone(), pack_gguf(&gguf.vocabulary().map_err(broken)?)),
             (_, Some(path)) => packed_file(&ModelFile::OnDisk(path.into()))?,
@@ -116,7 +124,11 @@ impl PackInput {
         if pieces != vocab_size {
             return Err(PackingError::PieceCount { file: source, pieces, vocab_size });
         }
-        Ok(Self { name: found.name.clone(), file, checkpoint, vocabulary })
+        let path = match &found.checkpoint {
+            ModelFile::OnDisk(path) => Some(path.clone()),
+            ModelFile::BuiltIn(..) => None,
+        };
+        Ok(Self { name: found.name.clone(), file, checkpoint, path, vocabulary })
     }
 
     /// The model's vocabulary.
@@ -141,6 +153,39 @@ impl PackInput {
         engine: EngineKind,
         out: &mut W,
     ) -> Result<PackedHeader, PackingError> {
+        if !self.is_calibrated(engine) {
+            return self.pack_as_it_is(engine, out);
+        }
+        let packed = self.pack_in_memory(engine)?;
+        let failed = |cause| PackingError::Pack { file: self.file.clone(), cause: PackError::Write(cause) };
+        packed.write_to(out).map_err(failed)?;
+        Ok(packed.header)
+    }
+
+    /// The same in memory, for this program's own engines.
+    ///
+    /// # Errors
+    /// As [`PackInput::pack_into`].
+    pub fn pack_in_memory(&mut self, engine: EngineKind) -> Result<Packed, PackingError> {
+        let mut out = Cursor::new(Vec::new());
+        self.pack_as_it_is(engine, &mut out)?;
+        let mut packed = Packed::read(&mut &out.into_inner()[..]).expect("what was just packed can be read");
+        if self.is_calibrated(engine) {
+            calibration::apply(&mut packed, &self.name, self.path.as_deref());
+        }
+        Ok(packed)
+    }
+
+    /// llama2.c's models are known to need no more than Q16.16 holds.
+    fn is_calibrated(&self, engine: EngineKind) -> bool {
+        engine == EngineKind::Int8 && matches!(self.checkpoint, Checkpoint::Gguf(_))
+    }
+
+    fn pack_as_it_is<W: Write + Seek>(
+        &mut self,
+        engine: EngineKind,
+        out: &mut W,
+    ) -> Result<PackedHeader, PackingError> {
         let bar = ProgressBar::new(0);
         let style = "Packing {msg} {wide_bar} {bytes}/{total_bytes}";
         bar.set_style(ProgressStyle::with_template(style).expect("the template above is right"));
@@ -153,15 +198,5 @@ impl PackInput {
             pack(engine, &mut self.checkpoint, &self.vocabulary, &fit_name(&self.name), out, progress);
         bar.finish_and_clear();
         packed.map_err(|cause| PackingError::Pack { file: self.file.clone(), cause })
-    }
-
-    /// The same in memory, for this program's own engines.
-    ///
-    /// # Errors
-    /// As [`PackInput::pack_into`].
-    pub fn pack_in_memory(&mut self, engine: EngineKind) -> Result<Packed, PackingError> {
-        let mut out = Cursor::new(Vec::new());
-        self.pack_into(engine, &mut out)?;
-        Ok(Packed::read(&mut &out.into_inner()[..]).expect("what was just packed can be read"))
     }
 }

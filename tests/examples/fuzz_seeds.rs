@@ -71,12 +71,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     seed("settings", "default", &text_of(&Settings::default())?)?;
     seed("settings", "one_key", b"topp=.5\n")?;
 
-    seed("encoder", "story", "Once upon a time, there was a little girl named Lily.\n".as_bytes())?;
-    seed("encoder", "bytes", "größer € 🙂 <0x41>".as_bytes())?;
-    seed("vocabulary", "merges", b"0a\n0b\n0c\n0 \n1ab\n2bc\n3 a\n4abab\nab abc abab")?;
     seed("packed_vocabulary", "bpe", &packed_vocabulary(&byte_level_bpe(), "a a<|im_end|>1")?)?;
     seed("packed_vocabulary", "sentence_piece", &packed_vocabulary(&sentence_piece(), "a a\n</s>")?)?;
-    seed("vocabulary", "bytes", "1\u{e9}\n2€\né € è".as_bytes())?;
 
     let utf8 = "\tLily’s dog – größer\r\nα € 🙂 \x08 a word that goes on and on and on and then a longwordthatwraps over";
     seed("console", "text", utf8.as_bytes())?;

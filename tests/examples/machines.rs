@@ -172,7 +172,7 @@ fn v86() -> Result<bool, Box<dyn std::error::Error>> {
     let folder = TempDir::with_prefix("unreallm-page-")?;
     let mut page = Page::begin(&folder.path().join("page"), None, |line| eprintln!("{line}"))?;
     let folders = Folders::of_user();
-    let mut input = PackInput::open(&folders.find(BUILT_IN)?, None, &folders)?;
+    let mut input = PackInput::open(&folders.find(BUILT_IN)?, None, None, &folders)?;
     let model = images::write(&mut input, page.path())?;
     page.add(model)?;
     let place = folder.path().join("page");

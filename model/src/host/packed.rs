@@ -7,6 +7,15 @@ use crate::source::Source;
 use bytemuck::{Zeroable, bytes_of, cast_slice};
 
 impl Packed {
+    /// Writes the packed model as a disk holds it.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn write_to(&self, out: &mut impl std::io::Write) -> std::io::Result<()> {
+        out.write_all(&self.header.to_bytes())?;
+        out.write_all(cast_slice(&self.payload))
+    }
+
     /// The packed model as a disk holds it.
     pub fn to_bytes(&self) -> Vec<u8> {
         [&self.header.to_bytes(), cast_slice(&self.payload)].concat()

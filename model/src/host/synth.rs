@@ -165,7 +165,8 @@ mod tests {
         for text in ["", "16M", "1,2,3", "64,172,5,8,4,512,x", "-64,172,5,8,4,512,512"] {
             assert!(matches!(parse_shape(text), Err(ShapeTextError::Text(_))), "{text}");
         }
-        assert!(matches!(parse_shape("64,172,5,7,7,512,512"), Err(ShapeTextError::Shape(_))));
+        assert!(matches!(parse_shape("64,172,5,7,7,512,512"), Err(ShapeTextError::Heads { .. })));
+        assert!(matches!(parse_shape("64,172,5,8,3,512,512"), Err(ShapeTextError::Shape(_))));
     }
 
     #[test]

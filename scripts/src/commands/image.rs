@@ -8,7 +8,7 @@ use crate::{
     image::Medium,
     iso,
     machine_code::flatten::Sizes,
-    size::{Bytes, Of},
+    size::{Bytes, Grouped, Of},
 };
 use map::{
     disk::STAGE1_BYTES,
@@ -19,8 +19,7 @@ use map::{
 pub fn image(args: &ImageArgs) -> Result<(), CommandError> {
     let medium = if args.floppy { Medium::Floppy } else { Medium::Disk };
     let write = if args.iso { write_cd } else { write_image };
-    let Written { model, packed_bytes, image_bytes, code } =
-        write(&args.model, &args.story, medium, &args.output)?;
+    let Written { header, image_bytes, code } = write(&args.model, &args.story, medium, &args.output)?;
     let path = args.output.display();
     println!("{path}: {}", Bytes(image_bytes));
     println!("  boot sector  {}", Of(code.stage1.len() as u64, STAGE1_BYTES as u64));
@@ -29,7 +28,12 @@ pub fn image(args: &ImageArgs) -> Result<(), CommandError> {
             println!("  {line}");
         }
     }
-    println!("  model        {} ({model})", Bytes(packed_bytes));
+    println!(
+        "  model        {} ({}, a context of {} tokens)",
+        Bytes(header.packed_bytes()),
+        header.name,
+        Grouped(header.shape.seq_len as u64)
+    );
     let drive = match (args.floppy, args.iso) {
         (true, _) => "-drive if=floppy,format=raw,file=",
         (_, true) => "-cdrom ",

@@ -6,12 +6,14 @@ pub mod image;
 pub mod inspect;
 pub mod run;
 pub mod synth;
+pub mod tokenize;
 pub mod web;
 
 use std::path::Path;
 
 use model::{
     engine::{EngineError, EngineKind},
+    packed::PackedHeader,
     vocabulary::{EncodeError, SpecialTokens},
 };
 use protocol::settings::{Settings, SettingsError};
@@ -59,6 +61,8 @@ pub enum CommandError {
     Write(#[from] crate::beside::WriteError),
     #[error(transparent)]
     Web(#[from] crate::web::WebError),
+    #[error(transparent)]
+    Tokenize(#[from] tokenize::TokenizeError),
     #[error("{name} is not a published model; published are {}", crate::published::names())]
     NotPublished { name: String },
     #[error("no folder for temporary files: {0}")]
@@ -69,7 +73,7 @@ pub enum CommandError {
 pub fn open_model(args: &ModelArgs) -> Result<PackInput, CommandError> {
     let folders = Folders::of_user();
     let found = locate(&args.model, &folders, Fetcher::of_user, |line| eprintln!("{line}"))?;
-    Ok(PackInput::open(&found, args.tokenizer.as_deref(), &folders)?)
+    Ok(PackInput::open(&found, args.tokenizer.as_deref(), args.context, &folders)?)
 }
 
 /// The boot settings that the command line asks for.
@@ -105,10 +109,8 @@ impl From<EngineName> for EngineKind {
 
 /// An image that was written, for whoever tells the user about it.
 pub struct Written {
-    /// The model's name.
-    pub model: String,
-    /// The model packed, in bytes.
-    pub packed_bytes: u64,
+    /// The packed model's header.
+    pub header: PackedHeader,
     /// The image, in bytes.
     pub image_bytes: u64,
     /// The machine's code in it.
@@ -143,10 +145,11 @@ pub fn write_image(
     check_story(&settings, &input)?;
     let engine = story.engine.into();
     let code = embedded::machine_code_for(engine);
-    let mut packed_bytes = 0;
+    let mut packed = None;
     let image_bytes = crate::image::write(path, medium, &code, &sectors, |file| {
-        packed_bytes = input.pack_into(engine, file)?.packed_bytes();
+        packed = Some(input.pack_into(engine, file)?);
         Ok(())
     })?;
-    Ok(Written { model: input.name, packed_bytes, image_bytes, code })
+    let header = packed.expect("an image that was written has a model");
+    Ok(Written { header, image_bytes, code })
 }

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, stderr};
 use super::{CommandError, write_image};
 use crate::{
     cli::{EmulatorName, RunArgs},
+    compare::machine::memory_mib,
     emulator::{
         EmulatorError, Outcome,
         bochs::Bochs,
@@ -13,6 +14,7 @@ use crate::{
         terminal,
     },
     image::Medium,
+    size::Grouped,
 };
 
 /// Boots a story. The machine's serial port is on this terminal.
@@ -20,17 +22,24 @@ pub fn run(args: &RunArgs) -> Result<Outcome, CommandError> {
     let folder = tempfile::Builder::new().prefix("unreallm-").tempdir().map_err(CommandError::Temporary)?;
     let image = folder.path().join("disk.img");
     let medium = if args.storage == Storage::Floppy { Medium::Floppy } else { Medium::Disk };
-    write_image(&args.model, &args.story, medium, &image)?;
+    let written = write_image(&args.model, &args.story, medium, &image)?;
+    let memory = args.memory.unwrap_or_else(|| memory_mib(&written.header));
+    eprintln!(
+        "{}: a context of {} tokens, and a machine of {} MiB.",
+        written.header.name,
+        Grouped(written.header.shape.seq_len as u64),
+        Grouped(memory.into())
+    );
     // A story that ends by itself needs no keys, and Ctrl-C then ends it as it ends any program.
     let keys = if terminal::is_attended() && !args.story.exit { Keys::Raw } else { Keys::Cooked };
     let outcome = match args.emulator {
         EmulatorName::Qemu => {
-            let qemu = qemu(args, keys);
+            let qemu = qemu(args, keys, memory);
             say_how_to_leave(args, keys);
             qemu.run(&image)?
         }
         EmulatorName::Bochs => {
-            let bochs = bochs(args, keys)?;
+            let bochs = bochs(args, keys, memory)?;
             say_how_to_leave(args, keys);
             bochs.run(&image)?
         }
@@ -59,7 +68,7 @@ fn say_how_to_leave(args: &RunArgs, keys: Keys) {
     }
 }
 
-fn qemu(args: &RunArgs, keys: Keys) -> Qemu {
+fn qemu(args: &RunArgs, keys: Keys, memory_mib: u32) -> Qemu {
     Qemu {
         machine: args.machine,
         accelerator: match args.accel {
@@ -67,7 +76,7 @@ fn qemu(args: &RunArgs, keys: Keys) -> Qemu {
             chosen => chosen,
         },
         storage: args.storage,
-        memory_mib: args.memory,
+        memory_mib,
         cpus: args.story.cpus,
         window: args.window,
         keys,
@@ -77,7 +86,7 @@ fn qemu(args: &RunArgs, keys: Keys) -> Qemu {
 }
 
 /// Bochs is one kind of PC: what chooses another is refused rather than left out in silence.
-fn bochs(args: &RunArgs, keys: Keys) -> Result<Bochs, EmulatorError> {
+fn bochs(args: &RunArgs, keys: Keys, memory_mib: u32) -> Result<Bochs, EmulatorError> {
     let unsupported = [
         (args.window, "--window"),
         (args.accel != Accelerator::Auto, "--accel"),
@@ -87,5 +96,5 @@ fn bochs(args: &RunArgs, keys: Keys) -> Result<Bochs, EmulatorError> {
     if let Some((_, option)) = unsupported.into_iter().find(|(given, _)| *given) {
         return Err(EmulatorError::Unsupported { option });
     }
-    Ok(Bochs { memory_mib: args.memory, cpus: args.story.cpus, keys })
+    Ok(Bochs { memory_mib, cpus: args.story.cpus, keys })
 }

@@ -60,7 +60,7 @@ fn remembered(cache: Option<&Path>, circumstances: &str, probe: impl FnOnce() ->
 
 /// Boots the probe.
 fn probe() -> bool {
-    let input = PackInput::open(&built_in(), None, &Folders::new(Vec::new()));
+    let input = PackInput::open(&built_in(), None, None, &Folders::new(Vec::new()));
     let Some(subject) = input.ok().and_then(|input| Subject::new(input).ok()) else { return false };
     check(&subject, EngineKind::Int8, PROBE).is_ok()
 }

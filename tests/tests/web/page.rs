@@ -43,7 +43,7 @@ fn make(place: &Path) -> Result<(), Trouble> {
     let folders = Folders::of_user();
     for name in [PUBLISHED, BUILT_IN] {
         let Ok(found) = folders.find(name) else { continue };
-        let mut input = PackInput::open(&found, None, &folders).map_err(|error| wrong(&error))?;
+        let mut input = PackInput::open(&found, None, None, &folders).map_err(|error| wrong(&error))?;
         let model = images::write(&mut input, page.path()).map_err(|error| wrong(&error))?;
         page.add(model).map_err(|error| wrong(&error))?;
     }

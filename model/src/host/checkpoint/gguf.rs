@@ -83,14 +83,15 @@ impl<R: Read + Seek> GgufCheckpoint<R> {
     /// # Errors
     /// A tensor that is not there, a file that cannot be read.
     pub fn read(&mut self, weight: Weight, layer: usize) -> Result<Vec<f32>, CheckpointError> {
-        let name = name(weight, layer).ok_or(CheckpointError::NoTensor { tensor: weight.name() })?;
+        let name =
+            name(weight, layer).ok_or_else(|| CheckpointError::NoTensor { tensor: weight.name().into() })?;
         tensor(&self.gguf, &mut self.reader, &name)
     }
 }
 
 /// A tensor's numbers.
 fn tensor<R: Read + Seek>(gguf: &Gguf, reader: &mut R, name: &str) -> Result<Vec<f32>, CheckpointError> {
-    let info = gguf.tensor(name).ok_or_else(|| CheckpointError::NoTensor { tensor: "a tensor" })?;
+    let info = gguf.tensor(name).ok_or_else(|| CheckpointError::NoTensor { tensor: name.into() })?;
     let mut bytes = Vec::new();
     info.read_rows(reader, 0..info.rows(), &mut bytes)?;
     let mut numbers = vec![0.0; info.rows() * info.columns()];

@@ -60,6 +60,10 @@ fn a_cut_file_is_refused_and_the_tensor_named() {
     for file in SHAPES.iter().flat_map(|shape| [version_0(shape), version_1(shape)]) {
         for end in (0..file.len()).step_by(4) {
             let error = refusal(file[..end].to_vec());
+            if end == 0 {
+                assert!(error.contains("the file is empty"), "{error}");
+                continue;
+            }
             assert!(error.contains("cut short in"), "cut at {end}: {error}");
             assert!(error.contains(&format!("it has {end};")), "{error}");
         }
@@ -103,8 +107,11 @@ fn weights_that_are_no_numbers_are_named() {
     }
 }
 
+/// A layer's tensor and its numbers.
+type Tensor = (Weight, usize, Vec<f32>);
+
 /// A version 2 file whose numbers fp32 holds exactly, and the fp32 weights that it means.
-fn version_2(shape: &str, group: usize) -> (Vec<u8>, Vec<(Weight, usize, Vec<f32>)>) {
+fn version_2(shape: &str, group: usize) -> (Vec<u8>, Vec<Tensor>) {
     let shape = parse_shape(shape).unwrap();
     let sizes = [shape.dim, shape.hidden_dim, shape.n_layers, shape.n_heads, shape.n_kv_heads];
     let mut file = b"24ka".to_vec();

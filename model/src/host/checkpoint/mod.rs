@@ -147,7 +147,7 @@ pub enum CheckpointError {
     #[error("the checkpoint has no {tensor}")]
     NoTensor {
         /// The tensor.
-        tensor: &'static str,
+        tensor: String,
     },
     /// The header is not that of a checkpoint.
     #[error("this is no llama2.c checkpoint: its {name} would be {value}")]
