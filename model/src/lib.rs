@@ -8,15 +8,15 @@
 //!
 //! | step | where |
 //! | --- | --- |
-//! | a llama2.c checkpoint is read, quantized and packed (host) | `host` |
+//! | a GGUF or a llama2.c checkpoint is read, quantized and packed (host) | `host` |
 //! | the packed model is read from a disk | [`source`], [`packed`] |
-//! | its parts in memory | [`packed::Model`], [`matrix`], [`tables`], [`tokenizer`] |
+//! | its parts in memory | [`packed::Model`], [`matrix`], [`tables`], [`vocabulary`] |
 //! | the numbers that everything is made of | [`fixed`] |
 //! | one forward pass: token in, logits out | [`engine`], [`int8`], [`sectorllm`] |
 //! | what the pass is made of | [`norm`], [`matmul`], [`rope`], [`attention`], [`ffn`] |
 //! | the inner loops of that, in plain code and in SIMD | [`simd`] |
 //! | how processors share the work | [`workers`] |
-//! | the loop around it: prompt, sampling, text | [`generate`], [`encoder`], [`sampler`] |
+//! | the loop around it: prompt, sampling, text | [`generate`], [`vocabulary`], [`sampler`] |
 //!
 //! An attention score can be followed in `attention/head.rs` and `simd/scalar.rs`. No two modules use each
 //! other, however many are in between (tests/modules.rs).
