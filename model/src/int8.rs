@@ -99,7 +99,7 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
     fn attention_block(&mut self, index: usize, pos: usize) {
         let layer = &self.model.layers[index];
         let (dim, q_dim) = (self.model.shape.dim, self.model.shape.q_dim());
-        self.model.norm.apply(&self.x, &layer.rms_att, &mut self.xb[..dim], &mut self.input);
+        self.model.norm.apply(&self.x, &layer.rms_att, &mut self.xb[..dim], &mut self.input, layer.wqkv.coding);
         matmul(self.processors, &layer.wqkv, &self.input, &mut self.qkv); // [q | k | v]
         self.stopwatch.lap(Phase::Qkv);
         let fraction_bits = layer.wqkv.fraction_bits;
@@ -111,7 +111,7 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
             fraction_bits,
             &mut self.xb[..q_dim],
         );
-        self.input.quantize(&self.xb[..q_dim], Scale::new(1, -fraction_bits));
+        self.input.quantize(&self.xb[..q_dim], Scale::new(1, -fraction_bits), layer.wo.coding);
         matmul(self.processors, &layer.wo, &self.input, &mut self.xb[..dim]);
         self.saturations += add(&mut self.x, &self.xb);
         self.stopwatch.residual(&self.x);
@@ -122,11 +122,11 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
     fn ffn_block(&mut self, index: usize) {
         let layer = &self.model.layers[index];
         let xb = &mut self.xb[..self.model.shape.dim];
-        self.model.norm.apply(&self.x, &layer.rms_ffn, xb, &mut self.input);
+        self.model.norm.apply(&self.x, &layer.rms_ffn, xb, &mut self.input, layer.w13.coding);
         matmul(self.processors, &layer.w13, &self.input, &mut self.hb); // [gate | up]
         let (gate, up) = self.hb.split_at_mut(self.model.shape.hidden_dim);
         let fraction_bits = swiglu(&self.model.tables, gate, up, layer.w13.fraction_bits);
-        self.input.quantize(gate, Scale::new(1, -fraction_bits));
+        self.input.quantize(gate, Scale::new(1, -fraction_bits), layer.w2.coding);
         matmul(self.processors, &layer.w2, &self.input, xb);
         self.saturations += add(&mut self.x, xb);
         self.stopwatch.residual(&self.x);
@@ -151,7 +151,7 @@ impl<S: Stopwatch> Engine for Int8<'_, S> {
         self.read(token, pos);
         let model = &self.model;
         let xb = &mut self.xb[..model.shape.dim];
-        model.norm.apply(&self.x, &model.rms_final, xb, &mut self.input);
+        model.norm.apply(&self.x, &model.rms_final, xb, &mut self.input, model.classifier.coding);
         matmul(self.processors, &model.classifier, &self.input, &mut self.logits);
         self.stopwatch.lap(Phase::Classifier);
         &self.logits

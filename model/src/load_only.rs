@@ -3,7 +3,7 @@ use crate::matrix::Matrix;
 use crate::packed::Model;
 use crate::simd::Simd;
 
-/// The bytes that each token needs: the tiles of all layers and of the classifier.
+/// The bytes that each token needs: the tiles of all layers and of the classifier, without their factors.
 pub fn weight_bytes(model: &Model) -> u64 {
     matrices(model).map(|matrix| size_of_val(matrix.tiles) as u64).sum()
 }

@@ -1,11 +1,21 @@
-//! `W (rows, cols) @ x (cols,) -> y (rows,)`, with weights of 8 bits and x of at most 16.
+//! `W (rows, cols) @ x (cols,) -> y (rows,)`, with weights of 8 bits or 4 and x of at most 16.
 //!
-//! The result is defined by integers, so that all SIMD gives the same: a row's total `Σ w · x` is exact
-//! in i32, and `y = ⌊total · row scale · 2^(w.exponent + x.exponent + fraction bits)⌋`.
+//! The result is defined by integers, so that all SIMD gives the same. Where rows have only a scale, a row's total
+//! `Σ w · x` is exact in i32, and `y = ⌊total · row scale · 2^(w.exponent + x.exponent + fraction bits)⌋`.
+//!
+//! Where columns are in groups, x has at most 15 bits. A group's sum is `s = Σ (code - middle) · x`, with its last k
+//! bits rounded, and its factors make it
+//!
+//! `p = (s / 2^k) · d + o · ⌊Σ x / 2⌋`
+//!
+//! in units of `2^k · row scale`. A row's total is the sum of all `⌊p / 2^6⌋`, 64 groups at a time; past 64 the
+//! totals lose bits before they are added.
 use crate::allocation::Allocator;
 use crate::fixed::{Scale, absmax};
-use crate::matrix::{Matrix, SCALE_BITS, TILE_COLS, TILE_ROWS, WEIGHT_ZERO};
-use crate::simd::{Operand, Simd};
+use crate::matrix::{
+    Bits, Coding, GROUPED_ACTIVATION, Grouped, Matrix, SCALE_BITS, TILE_COLS, TILE_ROWS, WEIGHT_ZERO,
+};
+use crate::simd::{GROUPS, Operand, PRODUCT_SHIFT, Simd};
 use crate::workers::Processors;
 use alloc::vec::Vec;
 
@@ -13,9 +23,13 @@ use alloc::vec::Vec;
 const MAX_ACTIVATION: i32 = i16::MAX as i32;
 /// The largest magnitude of a weight: -128 cannot come from the packer, but from a damaged file.
 const WEIGHT_LIMIT: i64 = 128;
+/// Columns that are brought into the order of SIMD at once.
+const EIGHT: usize = 8;
+/// The most columns that fill up the last group.
+const PADDING: usize = 32;
 
-/// The largest magnitude of x for a matrix of `cols` columns: 16 bits, less where the total of so
-/// many columns would not fit i32.
+/// The largest magnitude of x for a matrix of `cols` columns whose rows have only a scale: 16 bits, less where
+/// the total of so many columns would not fit i32.
 const fn activation_limit(cols: usize) -> i32 {
     let limit = i32::MAX as i64 / (WEIGHT_LIMIT * cols.next_multiple_of(TILE_COLS) as i64);
     if limit < MAX_ACTIVATION as i64 { limit as i32 } else { MAX_ACTIVATION }
@@ -28,33 +42,50 @@ const _: () = {
 
 /// The input x of a matrix: integers of at most 16 bits times a power of two.
 pub struct Activations {
-    /// The integers (cols / 4, rounded up; 4), as `simd` wants them.
-    fours: Vec<[Operand; 2]>,
+    /// The integers, as `simd` wants them for the matrix's codes: four operands for eight columns.
+    operands: Vec<Operand>,
+    /// What the sum of each group starts at: minus the middle of the codes times `Σ x`, and half of what is
+    /// rounded away. Rows that have only a scale are one group.
+    starts: Vec<i32>,
+    /// `⌊Σ x / 2⌋` of each group.
+    half_sums: Vec<i32>,
     simd: Simd,
-    /// What a row's total starts at, as tiles hold weights 128 too large: `-128 Σ x`.
-    start: i32,
     /// 1 means `2^exponent`.
     exponent: i32,
 }
 
 impl Activations {
+    /// Operands and groups of up to `cols` values.
+    const fn lengths(cols: usize) -> (usize, usize) {
+        (cols.next_multiple_of(PADDING) / 2, cols.div_ceil(Grouped::COLUMNS[0]))
+    }
+
     /// Bytes of room for vectors of up to `cols` values.
     pub(crate) fn bytes(cols: usize) -> u64 {
-        (cols.div_ceil(TILE_COLS) * size_of::<[Operand; 2]>()) as u64
+        let (operands, groups) = Self::lengths(cols);
+        (operands * size_of::<Operand>() + 2 * groups * size_of::<i32>()) as u64
     }
 
     /// Room for vectors of up to `cols` values, for products by `simd`.
     pub(crate) fn new(allocator: &mut Allocator, cols: usize, simd: Simd) -> Self {
-        Self { fours: allocator.zeroed(cols.div_ceil(TILE_COLS)), simd, start: 0, exponent: 0 }
+        let (operands, groups) = Self::lengths(cols);
+        let operands = allocator.zeroed(operands);
+        let (starts, half_sums) = (allocator.zeroed(groups), allocator.zeroed(groups));
+        Self { operands, starts, half_sums, simd, exponent: 0 }
     }
 
-    /// Takes over `values · unit`, for a unit above 0: `x = values · unit / 2^exponent`, rounded to the
-    /// nearest, with the smallest exponent that brings the largest to at most 16 bits.
+    /// Takes over `values · unit`, for a unit above 0, as the input of a matrix of this coding: `x = values ·
+    /// unit / 2^exponent`, rounded to the nearest, with the smallest exponent that brings the largest to at
+    /// most 16 bits.
     #[optimize(speed)]
     #[inline(never)] // into a caller that is optimized for size
-    pub fn quantize(&mut self, values: &[i32], unit: Scale) {
+    pub fn quantize(&mut self, values: &[i32], unit: Scale, coding: Coding) {
+        let (limit, bits, columns) = match coding {
+            Coding::Rows => (activation_limit(values.len()), Bits::Eight, values.len().next_multiple_of(EIGHT)),
+            Coding::Groups(grouped) => (GROUPED_ACTIVATION, grouped.bits, grouped.columns),
+        };
         let max = absmax(values).max(1);
-        let limit = Scale::new(activation_limit(values.len()) as u64, 0);
+        let limit = Scale::new(limit as u64, 0);
         let largest = Scale::new(max as u64, 0).mul(unit);
         self.exponent = largest.exponent - limit.exponent + i32::from(largest.mantissa > limit.mantissa);
         // With the largest moved up to 31 bits, 2^28 and more of it are in the product's upper half; there
@@ -62,22 +93,36 @@ impl Activations {
         let up = max.leading_zeros() - 1;
         let scale = Scale { exponent: unit.exponent - self.exponent - up as i32, ..unit };
         let nearest = |x: i32| scale.nearest_of_upper_half(x << up);
-        let (simd, mut sum) = (self.simd, 0);
-        let mut four = |&[x0, x1, x2, x3]: &[i32; TILE_COLS]| {
-            let [x0, x1, x2, x3] = [nearest(x0), nearest(x1), nearest(x2), nearest(x3)];
-            sum += x0 + x1 + x2 + x3;
-            simd.four([x0, x1, x2, x3])
-        };
-        let (fours, rest) = values.as_chunks::<TILE_COLS>();
-        let mut last = [0; TILE_COLS];
-        last[..rest.len()].copy_from_slice(rest);
-        let mut out = self.fours.iter_mut();
-        for part in [fours, &[last]] {
-            for (x, out) in part.iter().zip(&mut out) {
-                *out = four(x);
+        let simd = self.simd;
+        let groups = self.operands.chunks_mut(columns / 2).zip(&mut self.starts).zip(&mut self.half_sums);
+        for (values, ((operands, start), half_sum)) in values.chunks(columns).zip(groups) {
+            let (eights, rest) = values.as_chunks::<EIGHT>();
+            let mut last = [0; EIGHT];
+            last[..rest.len()].copy_from_slice(rest);
+            let mut out = operands.as_chunks_mut().0.iter_mut();
+            let mut sum = 0;
+            for eight in [eights, &[last]] {
+                for (x, out) in eight.iter().zip(&mut out) {
+                    let x = x.map(nearest);
+                    sum += x.iter().sum::<i32>();
+                    *out = simd.eight(bits, x);
+                }
             }
+            for out in out {
+                *out = simd.eight(bits, [0; EIGHT]);
+            }
+            *start = start_of(sum, coding);
+            *half_sum = sum >> 1;
         }
-        self.start = sum.wrapping_mul(-WEIGHT_ZERO);
+    }
+}
+
+/// What a group's sum starts at, for a sum of x.
+#[inline(always)]
+fn start_of(sum: i32, coding: Coding) -> i32 {
+    match coding {
+        Coding::Rows => sum.wrapping_mul(-WEIGHT_ZERO),
+        Coding::Groups(grouped) => ((sum * grouped.doubled(0)) >> 1) + (1 << (grouped.shift() - 1)),
     }
 }
 
@@ -105,13 +150,67 @@ fn rows(w: &Matrix, first: usize, x: &Activations, y: &mut [i32]) {
 #[inline(never)] // twice
 #[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot"))] // kernel/pc/program.ld
 fn block_of_rows(w: &Matrix, block: usize, x: &Activations, y: &mut [i32; TILE_ROWS]) {
-    y.fill(x.start);
-    let tiles = w.block(block);
-    x.simd.add_products(tiles, &x.fours[..tiles.len()], y);
+    let lost = match w.coding {
+        Coding::Rows => {
+            y.fill(x.starts[0]);
+            let tiles = w.block(block).0;
+            x.simd.add_products(Bits::Eight, tiles, &x.operands[..2 * tiles.len()], y);
+            0
+        }
+        Coding::Groups(grouped) => block_of_groups(w, grouped, block, x, y),
+    };
     let scales = w.scales[block * TILE_ROWS..][..TILE_ROWS].as_chunks().0;
-    // y = total · scale · 2^(w.exponent + x.exponent + fraction bits)
-    let shift = -(SCALE_BITS as i32 + w.exponent + x.exponent + w.fraction_bits);
+    // y = total · scale · 2^(lost + w.exponent + x.exponent + fraction bits)
+    let shift = -(SCALE_BITS as i32 + lost + w.exponent + x.exponent + w.fraction_bits);
     x.simd.rescale(y.as_chunks_mut().0, scales, shift);
+}
+
+/// Groups whose sums are on the stack at once: a worker's is small.
+const AT_ONCE: usize = 8;
+const _: () = assert!(GROUPS.is_multiple_of(AT_ONCE));
+
+/// The totals of 16 rows, and how many bits they have lost.
+#[optimize(speed)]
+#[inline(never)]
+#[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot"))] // kernel/pc/program.ld
+fn block_of_groups(
+    w: &Matrix,
+    grouped: Grouped,
+    block: usize,
+    x: &Activations,
+    y: &mut [i32; TILE_ROWS],
+) -> i32 {
+    let (tiles, factors) = w.block(block);
+    let groups = grouped.groups(w.cols);
+    let (tiles_of_one, columns) = (grouped.tiles(), grouped.columns);
+    // Each 64 groups make a total below 2^31.
+    let lost = groups.div_ceil(GROUPS).next_power_of_two().trailing_zeros();
+    y.fill(0);
+    let mut first = 0;
+    while first < groups {
+        let end = groups.min(first + GROUPS);
+        // Half of what rounding down takes from each group.
+        let mut total = [(end - first) as i32 / 2; TILE_ROWS];
+        while first < end {
+            let count = AT_ONCE.min(end - first);
+            let mut sums = [[0; TILE_ROWS]; AT_ONCE];
+            let sums = &mut sums[..count];
+            for (group, sums) in (first..).zip(&mut *sums) {
+                sums.fill(x.starts[group]);
+                let tiles = &tiles[group * tiles_of_one..][..tiles_of_one];
+                let operands = &x.operands[group * columns / 2..][..columns / 2];
+                x.simd.add_products(grouped.bits, tiles, operands, sums);
+            }
+            let vectors = grouped.vectors();
+            let factors = &factors[first * vectors..][..count * vectors];
+            x.simd.add_groups(grouped, sums, factors, &x.half_sums[first..][..count], &mut total);
+            first += count;
+        }
+        for (y, total) in y.iter_mut().zip(total) {
+            *y = y.wrapping_add(total >> lost);
+        }
+    }
+    (grouped.shift() + PRODUCT_SHIFT + lost) as i32
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! into the vector's scale and costs no accuracy in the values.
 use crate::fixed::{Scale, magnitude_bits};
 use crate::matmul::Activations;
+use crate::matrix::Coding;
 
 /// What RMSNorm needs to know beside its weight.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,10 +38,18 @@ impl RmsNorm {
         RESIDUAL_BITS.contains(&self.residual_bits) && mantissa >> 30 == 1 && (-100..=-30).contains(&exponent)
     }
 
-    /// The norm of the residual `x` (dim,), as a matrix input in `out`. `scratch` is as long as x.
+    /// The norm of the residual `x` (dim,), as the input of a matrix of this coding in `out`. `scratch` is as long
+    /// as x.
     #[optimize(speed)]
     #[inline(never)] // into a caller that is optimized for size
-    pub fn apply(self, x: &[i32], weight: &NormWeight, scratch: &mut [i32], out: &mut Activations) {
+    pub fn apply(
+        self,
+        x: &[i32],
+        weight: &NormWeight,
+        scratch: &mut [i32],
+        out: &mut Activations,
+        coding: Coding,
+    ) {
         let bits = magnitude_bits(x);
         // As many bits as possible before the product with the weight: |x| · 2^up < 2^31.
         let up = (31 - bits).min(30);
@@ -50,7 +59,7 @@ impl RmsNorm {
         }
         // x · weight = p · 2^(32 - up + weight.exponent) in units of the residual
         let unit = Scale::new(1, 32 - up as i32 + weight.exponent - self.residual_bits);
-        out.quantize(scratch, unit.mul(self.inverse_rms(x, bits)));
+        out.quantize(scratch, unit.mul(self.inverse_rms(x, bits)), coding);
     }
 
     /// `1 / sqrt(mean(x²) + ε)` for magnitudes below 2^bits.

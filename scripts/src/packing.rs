@@ -10,6 +10,7 @@ use model::{
     engine::EngineKind,
     host::{
         checkpoint::{Checkpoint, CheckpointError},
+        coding::plan,
         pack::{PackError, pack},
         packed::fit_name,
         vocabulary::{TokenizerError, llama2c, pack_gguf},

@@ -1,6 +1,7 @@
 //! The host's side: from a llama2.c checkpoint to a packed model, with the host's float.
 pub mod calibrate;
 pub mod checkpoint;
+pub mod coding;
 pub mod foreign;
 pub mod fp32;
 pub mod gguf;

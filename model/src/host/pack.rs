@@ -1,10 +1,14 @@
 //! The packer: reads a checkpoint tensor by tensor, quantizes, and writes the packed model in the
 //! order in which the machine will read it.
 use super::checkpoint::{Checkpoint, CheckpointError, Weight};
-use super::quantize::{QuantizedMatrix, fraction_bits_after_norm, quantize_matrix, quantize_norm_weight};
+use super::coding::{Plan, parts, plan, weights};
+use super::quantize::{
+    QuantizedMatrix, fraction_bits_after_norm, quantize_groups, quantize_matrix, quantize_norm_weight,
+};
 use super::sectorllm::sectorllm_bytes;
 use crate::crc32::CRC32;
 use crate::engine::EngineKind;
+use crate::matrix::Coding;
 use crate::packed::{Entry, Kind, Packed, PackedHeader, TENSOR_ALIGN, layout};
 use crate::rope::ROPE_BITS;
 use crate::sampler::LOGIT_BITS;
@@ -75,8 +79,9 @@ pub fn pack<R: Read + Seek, W: Write + Seek>(
     }
     let vocabulary_bytes = u32::try_from(size_of_val(vocabulary)).map_err(|_| PackError::TooLarge)?;
     let norm = checkpoint.config().norm();
+    let coding = |_, kind, layer: u16| Some(plan(checkpoint, kind, layer.into()).coding);
     let entries =
-        layout(engine, &shape, vocabulary_bytes, PackedHeader::bytes_for).ok_or(PackError::TooLarge)?;
+        layout(engine, &shape, vocabulary_bytes, coding, PackedHeader::bytes_for).ok_or(PackError::TooLarge)?;
     let mut header = PackedHeader { engine, shape, norm, name: name.to_owned(), payload_crc: 0, entries };
     let total = header.packed_bytes();
     let start = out.stream_position().map_err(PackError::Write)?;
@@ -122,13 +127,11 @@ fn tensor<R: Read + Seek>(
 ) -> Result<Vec<u8>, PackError> {
     let shape = checkpoint.shape();
     let layer = entry.layer.into();
-    let (dim, hidden_dim) = (shape.dim, shape.hidden_dim);
     if entry.kind == Kind::Rope {
         return Ok(bytes_of(&rope_table(shape.seq_len, &checkpoint.config().rope_frequencies)));
     }
     let mut read = |weight| checkpoint.read(weight, layer);
-    let matrix = match entry.kind {
-        Kind::Rope => unreachable!("above"),
+    match entry.kind {
         Kind::Vocabulary => return Ok(bytes_of(vocabulary)),
         Kind::Exp2 => return Ok(bytes_of(&exp2_table())),
         Kind::Sigmoid => return Ok(bytes_of(&sigmoid_table())),
@@ -136,32 +139,46 @@ fn tensor<R: Read + Seek>(
         Kind::RmsFfn => return Ok(norm_weight(entry, &read(Weight::RmsFfn)?)),
         Kind::RmsFinal => return Ok(norm_weight(entry, &read(Weight::RmsFinal)?)),
         Kind::Sectorllm => return Ok(sectorllm_bytes(checkpoint)?),
-        Kind::Embedding => quantize_matrix(&[&read(Weight::TokenEmbedding)?], dim, residual_bits),
-        Kind::Wqkv => {
-            let (wq, wk, wv) = (read(Weight::Wq)?, read(Weight::Wk)?, read(Weight::Wv)?);
-            let (parts, rms_att) = ([&wq[..], &wk, &wv], read(Weight::RmsAtt)?);
-            quantize_matrix(&parts, dim, fraction_bits_after_norm(&parts, &rms_att))
-        }
-        Kind::Wo => quantize_matrix(&[&read(Weight::Wo)?], shape.q_dim(), residual_bits),
-        Kind::W13 => {
-            let (w1, w3) = (read(Weight::W1)?, read(Weight::W3)?);
-            let (parts, rms_ffn) = ([&w1[..], &w3], read(Weight::RmsFfn)?);
-            quantize_matrix(&parts, dim, fraction_bits_after_norm(&parts, &rms_ffn))
-        }
-        Kind::W2 => quantize_matrix(&[&read(Weight::W2)?], hidden_dim, residual_bits),
-        Kind::Classifier => {
-            let weight = if shape.shared_classifier { Weight::TokenEmbedding } else { Weight::Classifier };
-            quantize_matrix(&[&read(weight)?], dim, LOGIT_BITS)
-        }
-    };
+        _ => {}
+    }
+    let matrix = matrix(checkpoint, residual_bits, entry)?;
     entry.exponent = matrix.exponent;
     entry.fraction_bits = matrix.fraction_bits;
-    Ok(matrix_bytes(&matrix))
+    Ok([bytes_of(&matrix.scales), bytes_of(&matrix.tiles), bytes_of(&matrix.factors)].concat())
 }
 
-fn matrix_bytes(matrix: &QuantizedMatrix) -> Vec<u8> {
-    let scales: &[u8] = bytemuck::cast_slice(&matrix.scales);
-    [scales, bytemuck::cast_slice(&matrix.tiles)].concat()
+/// A matrix as its entry has it.
+fn matrix<R: Read + Seek>(
+    checkpoint: &mut Checkpoint<R>,
+    residual_bits: i32,
+    entry: &Entry,
+) -> Result<QuantizedMatrix, CheckpointError> {
+    let (kind, layer) = (entry.kind, entry.layer.into());
+    let Plan { coding, as_codes } = plan(checkpoint, kind, layer);
+    let norm = match kind {
+        Kind::Wqkv => Some(checkpoint.read(Weight::RmsAtt, layer)?),
+        Kind::W13 => Some(checkpoint.read(Weight::RmsFfn, layer)?),
+        _ => None,
+    };
+    // Numbers are read where they are rounded, or where a norm comes before.
+    let numbers: Result<Vec<Vec<f32>>, _> = match coding {
+        Coding::Groups(_) if norm.is_none() => Ok(Vec::new()),
+        _ => weights(kind, &checkpoint.shape()).iter().map(|&weight| checkpoint.read(weight, layer)).collect(),
+    };
+    let numbers = numbers?;
+    let rows: Vec<&[f32]> = numbers.iter().map(Vec::as_slice).collect();
+    let fraction_bits = match (norm, kind) {
+        (Some(norm), _) => fraction_bits_after_norm(&rows, &norm),
+        (None, Kind::Classifier) => LOGIT_BITS,
+        _ => residual_bits,
+    };
+    let cols = entry.cols as usize;
+    Ok(match coding {
+        Coding::Rows => quantize_matrix(&rows, cols, fraction_bits),
+        Coding::Groups(grouped) => {
+            quantize_groups(&parts(checkpoint, kind, layer, as_codes)?, cols, grouped, fraction_bits)
+        }
+    })
 }
 
 fn norm_weight(entry: &mut Entry, weights: &[f32]) -> Vec<u8> {

@@ -21,15 +21,15 @@ proptest! {
         let values = [&[x, -x, max, -max][..], &vec![0; cols]].concat();
         let (unit, limit) = (Scale::new(unit, e), activation_limit(values.len()));
         let mut input = Activations::new(&mut Allocator::default(), values.len(), Simd::Scalar);
-        input.quantize(&values, unit);
+        input.quantize(&values, unit, Coding::Rows);
         let real = f64::from(unit.mantissa) * 2f64.powi(unit.exponent - input.exponent);
-        let got = bytemuck::cast_slice::<_, [i16; 16]>(&input.fours)[0];
+        let got = bytemuck::cast_slice::<_, [i16; 16]>(&input.operands)[0];
         for (x, got) in values.iter().zip([got[0], got[8], got[1], got[9]]) {
             prop_assert!((f64::from(got) - f64::from(*x) * real).abs() <= 0.5 + 1e-3, "{got} {x} {real}");
             prop_assert!(i32::from(got).abs() <= limit);
         }
         prop_assert!(i32::from(got[1]) >= limit / 2);
-        prop_assert_eq!(input.start, 0);
+        prop_assert_eq!(input.starts[0], 0);
     }
 
     #[test]
@@ -37,7 +37,7 @@ proptest! {
         let weights: Vec<f32> = rows.concat();
         let matrix = quantize_matrix(&[&weights], x.len(), 16);
         let mut input = Activations::new(&mut Allocator::default(), x.len(), Simd::Scalar);
-        input.quantize(&x, Scale::new(1, -16));
+        input.quantize(&x, Scale::new(1, -16), Coding::Rows);
         let mut y = vec![0; rows.len()];
         matmul(Processors::one(Simd::Scalar), &matrix.view(), &input, &mut y);
         for (row, &y) in rows.iter().zip(&y) {
@@ -57,7 +57,7 @@ proptest! {
         }
         let results = Simd::all().into_iter().map(|simd| {
             let mut input = Activations::new(&mut Allocator::default(), x.len(), simd);
-            input.quantize(&x, Scale::new(1, -16));
+            input.quantize(&x, Scale::new(1, -16), Coding::Rows);
             let mut y = vec![0; rows.len()];
             matmul(Processors::one(simd), &matrix.view(), &input, &mut y);
             y
@@ -72,8 +72,8 @@ proptest! {
 #[test]
 fn nothing_in_nothing_out() {
     let mut input = Activations::new(&mut Allocator::default(), 5, Simd::Scalar);
-    input.quantize(&[0; 5], Scale::new(1, 0));
-    assert!(bytemuck::cast_slice::<_, i32>(&input.fours).iter().all(|&x| x == 0));
+    input.quantize(&[0; 5], Scale::new(1, 0), Coding::Rows);
+    assert!(bytemuck::cast_slice::<_, i32>(&input.operands).iter().all(|&x| x == 0));
 }
 
 #[test]
@@ -86,9 +86,10 @@ fn the_largest_sums_do_not_overflow() {
                 for simd in Simd::all() {
                     let mut input = Activations::new(&mut Allocator::default(), cols, simd);
                     // A step of a power of two, at which the largest is the limit.
-                    input.quantize(&vec![activation_limit(cols) * sign; cols], Scale::new(1, 0));
-                    let mut totals = [input.start; 16];
-                    simd.add_products(&tiles, &input.fours, &mut totals);
+                    input.quantize(&vec![activation_limit(cols) * sign; cols], Scale::new(1, 0), Coding::Rows);
+                    let mut totals = [input.starts[0]; 16];
+                    let operands = &input.operands[..2 * tiles.len()];
+                    simd.add_products(Bits::Eight, &tiles, operands, &mut totals);
                     assert_eq!(totals.map(i64::from), [exact; 16], "{simd:?}");
                 }
             }

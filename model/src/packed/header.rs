@@ -4,6 +4,7 @@ use super::layout::{Entry, TENSOR_ALIGN, layout};
 use crate::crc32::CRC32;
 use crate::engine::EngineKind;
 use crate::fixed::Scale;
+use crate::matrix::Coding;
 use crate::norm::RmsNorm;
 use crate::shape::Shape;
 use crate::source::Source;
@@ -14,7 +15,7 @@ use bytemuck::{Pod, Zeroable, bytes_of, bytes_of_mut, cast_slice, cast_slice_mut
 /// What a packed model begins with.
 pub const MAGIC: [u8; 8] = *b"unreallm";
 /// The version of the format.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 /// Bytes of the header before the directory.
 pub const HEADER_PREFIX: usize = size_of::<Prefix>();
 /// Bytes for the model's name.
@@ -68,14 +69,14 @@ pub(crate) struct Line {
     fraction_bits: i32,
     offset: u32,
     bytes: u32,
-    zero: u32,
+    coding: u32,
 }
 
 impl Line {
     pub(crate) fn of(entry: &Entry) -> Self {
-        let Entry { kind, layer, rows, cols, exponent, fraction_bits, offset } = *entry;
-        let (kind, bytes) = (kind as u16, entry.bytes() as u32);
-        Self { kind, layer, rows, cols, exponent, fraction_bits, offset, bytes, zero: 0 }
+        let Entry { kind, layer, rows, cols, exponent, fraction_bits, coding, offset } = *entry;
+        let (kind, bytes, coding) = (kind as u16, entry.bytes() as u32, coding.number());
+        Self { kind, layer, rows, cols, exponent, fraction_bits, offset, bytes, coding }
     }
 }
 
@@ -170,7 +171,8 @@ impl PackedHeader {
         if count == 0 || count > lines.len() || Self::bytes_for(count) != prefix.header_bytes {
             return Err(wrong(count));
         }
-        let mut entries = layout(engine, &shape, lines[0].cols, Self::bytes_for)
+        let coding = |entry: usize, _, _| Coding::from_number(lines.get(entry)?.coding);
+        let mut entries = layout(engine, &shape, lines[0].cols, coding, Self::bytes_for)
             .filter(|entries| entries.len() == count)
             .ok_or(wrong(count))?;
         for (i, (entry, line)) in entries.iter_mut().zip(lines).enumerate() {

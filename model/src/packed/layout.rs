@@ -1,6 +1,7 @@
 //! Which tensors a packed model has, and in which order: the order in which they are read.
 use crate::engine::EngineKind;
-use crate::matrix::{Matrix, TILE_COLS, TILE_ROWS};
+use crate::matrix::factors::Vector;
+use crate::matrix::{Coding, Matrix, TILE_BYTES, TILE_ROWS};
 use crate::sectorllm::SectorllmWeights;
 use crate::shape::Shape;
 use crate::tables::{EXP2_ENTRIES, SIGMOID_ENTRIES};
@@ -84,6 +85,8 @@ pub struct Entry {
     pub exponent: i32,
     /// Fraction bits of a matrix's output.
     pub fraction_bits: i32,
+    /// How a matrix's weights are written.
+    pub coding: Coding,
     /// Where the tensor starts, in bytes from the start of the packed model.
     pub offset: u32,
 }
@@ -97,12 +100,24 @@ impl Entry {
     /// Bytes of the tensor, without what fills up to the next.
     pub fn bytes(&self) -> u64 {
         let (rows, cols) = (u64::from(self.rows), u64::from(self.cols));
-        let scales = self.scales() as u64;
         match self.kind {
             Kind::Vocabulary | Kind::Sectorllm => cols,
-            kind if kind.is_matrix() => 4 * scales + scales * cols.next_multiple_of(TILE_COLS as u64),
+            kind if kind.is_matrix() => {
+                let factors = self.blocks() * self.coding.in_block(self.cols as usize).1 as u64;
+                4 * self.scales() as u64 + self.tile_bytes() + factors * size_of::<Vector>() as u64
+            }
             _ => 4 * rows * cols,
         }
+    }
+
+    /// Bytes of a matrix's tiles.
+    pub fn tile_bytes(&self) -> u64 {
+        self.blocks() * (self.coding.in_block(self.cols as usize).0 * TILE_BYTES) as u64
+    }
+
+    /// Blocks of 16 rows.
+    fn blocks(&self) -> u64 {
+        Matrix::blocks(self.rows as usize) as u64
     }
 
     /// Bytes from the start of this tensor to the start of the next.
@@ -112,12 +127,14 @@ impl Entry {
 }
 
 /// The directory of a model of this shape: exponents and fraction bits are 0, the packer fills
-/// them in. `header_bytes` is a function of the number of entries. `None` if the engine does not run this
-/// shape, or a packed model cannot be that large: 4 GB.
+/// them in. `coding` is how each matrix is written, by the number of its entry; `header_bytes` is a function of the
+/// number of entries. `None` if the engine does not run this shape, a coding is none, or a packed model cannot be
+/// that large: 4 GB.
 pub fn layout(
     engine: EngineKind,
     shape: &Shape,
     vocabulary_bytes: u32,
+    coding: impl Fn(usize, Kind, u16) -> Option<Coding>,
     header_bytes: impl Fn(usize) -> u32,
 ) -> Option<Vec<Entry>> {
     let Shape { dim, hidden_dim, vocab_size, seq_len, .. } = *shape;
@@ -130,6 +147,7 @@ pub fn layout(
             cols: cols as u32,
             exponent: 0,
             fraction_bits: 0,
+            coding: Coding::Rows,
             offset: 0,
         });
     };
@@ -159,7 +177,10 @@ pub fn layout(
         EngineKind::Sectorllm => return None,
     }
     let mut offset = u64::from(header_bytes(tensors.len()));
-    for tensor in &mut tensors {
+    for (number, tensor) in tensors.iter_mut().enumerate() {
+        if tensor.kind.is_matrix() {
+            tensor.coding = coding(number, tensor.kind, tensor.layer)?;
+        }
         tensor.offset = u32::try_from(offset).ok()?;
         offset += tensor.padded_bytes();
     }

@@ -5,7 +5,8 @@
 //!
 //! | operation | equation | for |
 //! | --- | --- | --- |
-//! | [`Simd::add_products`] | `totals[r] += Σ_c bytes[r][c] · x[c]`, 16 rows | matrices |
+//! | [`Simd::add_products`] | `totals[r] += Σ_c codes[r][c] · x[c]`, 16 rows | matrices |
+//! | [`Simd::add_groups`] | `y[r] += Σ_g ⌊(⌊s[g][r] / 2^k⌋ · d[g][r] + o[g][r] · h[g]) / 2^6⌋` | matrices in groups |
 //! | [`Simd::columns`] | `sums[c] = start + Σ_r pairs[r][c] · x[r]`, 8 columns | queries · keys, weights · values |
 //! | [`Simd::rescale`] | `x = ⌊x · scale / 2^(16 + shift)⌋` | outputs of matrices, scores |
 //! | [`Simd::distances`] | `x = min(max - x, farthest)` | softmax |
@@ -19,13 +20,15 @@
 //! boot.
 #[cfg(doc)]
 use crate::matrix::WEIGHT_ZERO;
-use crate::matrix::{TILE_COLS, TILE_ROWS, Tile};
+use crate::matrix::factors::Vector;
+use crate::matrix::{Bits, Grouped, TILE_ROWS, Tile};
 use bytemuck::{Pod, Zeroable};
 #[cfg(target_arch = "x86")]
 use core::arch::x86 as intrinsics;
 #[cfg(target_arch = "x86_64")]
 use core::arch::x86_64 as intrinsics;
 
+mod groups;
 mod scalar;
 pub mod self_test;
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -85,6 +88,15 @@ pub const CACHED_ZERO: i32 = 1 << 11;
 /// Columns of pairs that are handled at once.
 pub const COLUMNS: usize = 8;
 
+/// k: a group's sum loses so many bits before it is multiplied, with offsets and without.
+pub const SUM_SHIFT_WITH_OFFSETS: u32 = 3;
+/// The same without offsets.
+pub const SUM_SHIFT: u32 = 6;
+/// A group's product loses so many bits before it is added to others.
+pub const PRODUCT_SHIFT: u32 = 6;
+/// So many groups can be added: 2^6 numbers below 2^(31 - 6).
+pub const GROUPS: usize = 1 << PRODUCT_SHIFT;
+
 /// Numbers of at most 16 bits with the sign, as the instructions want what they multiply by: two, or half
 /// of four.
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -113,17 +125,53 @@ impl Simd {
         if let Self::Sse41(_) = self { sse41::two(x0, x1) } else { scalar::two(x0, x1) }
     }
 
-    /// Four numbers to multiply the four columns of a tile by.
+    /// Eight numbers to multiply eight columns of codes by.
     #[inline(always)]
-    pub fn four(self, x: [i32; TILE_COLS]) -> [Operand; 2] {
-        if let Self::Sse41(_) = self { sse41::four(x) } else { scalar::four(x) }
+    pub fn eight(self, bits: Bits, x: [i32; 8]) -> [Operand; 4] {
+        let [x0, x1, x2, x3, x4, x5, x6, x7] = x;
+        match (self, bits) {
+            (Self::Sse41(_), Bits::Four) => sse41::codes_of_4_bits(x),
+            (_, Bits::Four) => scalar::codes_of_4_bits(x),
+            (_, Bits::Eight) => {
+                let four = |x| if let Self::Sse41(_) = self { sse41::bytes(x) } else { scalar::bytes(x) };
+                let ([a, b], [c, d]) = (four([x0, x1, x2, x3]), four([x4, x5, x6, x7]));
+                [a, b, c, d]
+            }
+        }
     }
 
-    /// `totals[r] += Σ_c bytes[r][c] · x[c]`: the products of 16 rows, of as many columns as tiles have.
+    /// `totals[r] += Σ_c codes[r][c] · x[c]`: the products of 16 rows, of as many columns as tiles have. x has two
+    /// operands for four columns.
     #[inline(always)]
-    pub fn add_products(self, tiles: &[Tile], x: &[[Operand; 2]], totals: &mut [i32; TILE_ROWS]) {
-        assert!(tiles.len() == x.len() && !x.is_empty(), "four numbers for each tile");
-        call!(self, add_products(tiles, x, totals));
+    pub fn add_products(self, bits: Bits, tiles: &[Tile], x: &[Operand], totals: &mut [i32; TILE_ROWS]) {
+        let operands = match bits {
+            Bits::Four => 4,
+            Bits::Eight => 2,
+        };
+        assert!(tiles.len() * operands == x.len() && !x.is_empty(), "a number for each column");
+        match bits {
+            Bits::Four => call!(self, add_products_4(tiles, x, totals)),
+            Bits::Eight => call!(self, add_products_8(tiles, x, totals)),
+        }
+    }
+
+    /// `y[r] += Σ_g ⌊(⌊s[g][r] / 2^k⌋ · d[g][r] + o[g][r] · h[g]) / 2^6⌋`: what groups of columns are in 16 rows, from their
+    /// sums of products s, their factors d and o and half their sums of x. k is [`Grouped::shift`].
+    #[inline(always)]
+    pub fn add_groups(
+        self,
+        grouped: Grouped,
+        sums: &[[i32; TILE_ROWS]],
+        factors: &[Vector],
+        half_sums: &[i32],
+        y: &mut [i32; TILE_ROWS],
+    ) {
+        assert!(factors.len() == sums.len() * grouped.vectors() && half_sums.len() == sums.len(), "a group each");
+        if grouped.offsets {
+            call!(self, add_groups_with_offsets(sums, factors, half_sums, y));
+        } else {
+            call!(self, add_groups(sums, factors, y));
+        }
     }
 
     /// `sums[c] = start + Σ_r pairs[r · stride + c] · x[r]`

@@ -1,6 +1,7 @@
 //! What each operation gives, in plain integer instructions, which run everywhere.
-use super::{COLUMNS, Operand, Pair};
-use crate::matrix::{SCALE_BITS, TILE_COLS, TILE_ROWS, Tile};
+use super::{COLUMNS, Operand, PRODUCT_SHIFT, Pair, SUM_SHIFT, SUM_SHIFT_WITH_OFFSETS};
+use crate::matrix::factors::{Factors, Vector, row_of};
+use crate::matrix::{SCALE_BITS, TILE_ROWS, Tile};
 
 /// `x0` and `x1` as the halves of a number, four times: what `pmaddwd` wants.
 #[inline(always)]
@@ -9,10 +10,16 @@ pub fn two(x0: i32, x1: i32) -> Operand {
     Operand([both, both, both, both])
 }
 
-/// Even columns, then odd ones.
+/// For four bytes: even columns, then odd ones.
 #[inline(always)]
-pub fn four([x0, x1, x2, x3]: [i32; TILE_COLS]) -> [Operand; 2] {
+pub fn bytes([x0, x1, x2, x3]: [i32; 4]) -> [Operand; 2] {
     [two(x0, x2), two(x1, x3)]
+}
+
+/// For eight codes of 4 bits: each with the one four columns later, 16 bits later in the row's number.
+#[inline(always)]
+pub fn codes_of_4_bits([x0, x1, x2, x3, x4, x5, x6, x7]: [i32; 8]) -> [Operand; 4] {
+    [two(x0, x4), two(x1, x5), two(x2, x6), two(x3, x7)]
 }
 
 impl Operand {
@@ -28,13 +35,58 @@ impl Operand {
 /// Row by row, so that a 486's seven registers hold the sum; the block stays in the cache.
 #[optimize(speed)]
 #[inline(never)] // its callers have an operation each
-pub fn add_products(tiles: &[Tile], x: &[[Operand; 2]], totals: &mut [i32; TILE_ROWS]) {
+pub fn add_products_8(tiles: &[Tile], x: &[Operand], totals: &mut [i32; TILE_ROWS]) {
     for (row, total) in totals.iter_mut().enumerate() {
-        for (tile, [even, odd]) in tiles.iter().zip(x) {
+        for (tile, [even, odd]) in tiles.iter().zip(x.as_chunks().0) {
             let ([x0, x2], [x1, x3]) = (even.numbers(), odd.numbers());
             let [b0, b1, b2, b3] = tile.rows()[row].map(i32::from);
             *total = total.wrapping_add(b0 * x0 + b1 * x1 + b2 * x2 + b3 * x3);
         }
+    }
+}
+
+/// `totals[r] += Σ_c codes[r][c] · x[c]`, for codes of 4 bits.
+#[inline(never)]
+pub fn add_products_4(tiles: &[Tile], x: &[Operand], totals: &mut [i32; TILE_ROWS]) {
+    for (row, total) in totals.iter_mut().enumerate() {
+        for (tile, x) in tiles.iter().zip(x.as_chunks::<4>().0) {
+            let mut codes = u32::from_le_bytes(tile.rows()[row]);
+            for x in x {
+                let ([x0, x4], code) = (x.numbers(), |shift: u32| (codes >> shift & 0xF) as i32);
+                *total = total.wrapping_add(code(0) * x0 + code(16) * x4);
+                codes >>= 4;
+            }
+        }
+    }
+}
+
+/// `y[r] += Σ_g ⌊(⌊s / 2^k⌋ · d + o · h) / 2^6⌋`
+pub fn add_groups_with_offsets(
+    sums: &[[i32; TILE_ROWS]],
+    factors: &[Vector],
+    half_sums: &[i32],
+    y: &mut [i32; TILE_ROWS],
+) {
+    for ((sums, factors), &half_sum) in sums.iter().zip(factors.as_chunks::<3>().0).zip(half_sums) {
+        add_group(SUM_SHIFT_WITH_OFFSETS, sums, factors, half_sum, y);
+    }
+}
+
+/// The same without o.
+pub fn add_groups(sums: &[[i32; TILE_ROWS]], factors: &[Vector], y: &mut [i32; TILE_ROWS]) {
+    for (sums, factors) in sums.iter().zip(factors.as_chunks::<2>().0) {
+        add_group(SUM_SHIFT, sums, factors, 0, y);
+    }
+}
+
+/// A group's part of 16 rows. What a damaged file makes too large overflows, as in SIMD.
+#[optimize(speed)]
+#[inline(never)] // twice
+fn add_group(k: u32, sums: &[i32; TILE_ROWS], factors: &[Vector], half_sum: i32, y: &mut [i32; TILE_ROWS]) {
+    for (row, (y, sum)) in y.iter_mut().zip(sums).enumerate() {
+        let Factors { d, o } = row_of(factors, row);
+        let product = (sum >> k).wrapping_mul(d as i32).wrapping_add(o.wrapping_mul(half_sum));
+        *y = y.wrapping_add(product >> PRODUCT_SHIFT);
     }
 }
 

@@ -2,10 +2,11 @@
 //! on one.
 use super::{CACHED_ZERO, COLUMNS, Pair, Simd};
 use crate::crc32::CRC32;
-use crate::matrix::{TILE_BYTES, TILE_ROWS, Tile, WEIGHT_ZERO};
+use crate::matrix::factors::Vector;
+use crate::matrix::{Bits, Grouped, TILE_BYTES, TILE_ROWS, Tile, WEIGHT_ZERO};
 
-/// Tiles and rows of pairs.
-const LENGTH: usize = 5;
+/// Tiles, rows of pairs, groups.
+const LENGTH: usize = 6;
 
 /// Numbers that look random: Marsaglia's xorshift, "Xorshift RNGs", with one of its full periods.
 struct Numbers(u32);
@@ -20,7 +21,7 @@ impl Numbers {
 
     /// A number of so many bits; every fourth one is the least or the greatest.
     fn bits(&mut self, bits: u32) -> i32 {
-        let (number, greatest) = (self.next(), (1 << bits) - 1);
+        let (number, greatest) = (self.next(), (u32::MAX >> (u32::BITS - bits)) as i32);
         match number >> 29 {
             0 => 0,
             1 => greatest,
@@ -45,10 +46,21 @@ pub fn fingerprint(simd: Simd) -> u32 {
         core::array::from_fn(|_| Tile(numbers.array::<TILE_BYTES>(8, 0).map(|byte| byte as u8)));
     add(&[simd.load(&tiles) as i32]);
 
-    let x = core::array::from_fn::<_, LENGTH, _>(|_| simd.four(numbers.array(16, 1 << 15)));
     let mut y = [-WEIGHT_ZERO; TILE_ROWS];
-    simd.add_products(&tiles, &x, &mut y);
-    add(&y);
+    for (bits, columns) in [(Bits::Eight, 4), (Bits::Four, 8)] {
+        let eights = LENGTH * columns / 8;
+        let x: [_; LENGTH] = core::array::from_fn(|_| simd.eight(bits, numbers.array(16, 1 << 15)));
+        simd.add_products(bits, &tiles, x[..eights].as_flattened(), &mut y);
+        add(&y);
+    }
+
+    let sums: [_; LENGTH] = core::array::from_fn(|_| numbers.array::<TILE_ROWS>(26, 1 << 25));
+    let factors: [_; 3 * LENGTH] = core::array::from_fn(|_| Vector(numbers.array(32, 0).map(|lane| lane as u32)));
+    for grouped in [Grouped::eight(32), Grouped::four(32)] {
+        let factors = &factors[..LENGTH * grouped.vectors()];
+        simd.add_groups(grouped, &sums, factors, &numbers.array::<LENGTH>(18, 1 << 17), &mut y);
+        add(&y);
+    }
 
     let scales: [[u32; 8]; 2] = [(); 2].map(|()| numbers.array(16, 0).map(|scale| scale as u32));
     let max = simd.rescale(y.as_chunks_mut().0, &scales, 3);

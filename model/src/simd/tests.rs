@@ -1,27 +1,65 @@
 use super::*;
 use crate::matrix::TILE_BYTES;
+use crate::matrix::factors::{Factors, pack};
 use proptest::prelude::*;
 
 proptest! {
     #[test]
     fn products_are_exact(
-        bytes in prop::collection::vec(any::<u8>(), 9 * TILE_BYTES), tiles in 1usize..=9,
-        x in prop::collection::vec(any::<[i16; TILE_COLS]>(), 9), start in any::<[i16; TILE_ROWS]>(),
+        bytes in prop::collection::vec(any::<u8>(), 8 * TILE_BYTES), eights in 1usize..=4,
+        x in prop::collection::vec(any::<[i16; 8]>(), 8), start in any::<[i16; TILE_ROWS]>(), four: bool,
     ) {
+        let bits = if four { Bits::Four } else { Bits::Eight };
+        let tiles = if four { eights } else { 2 * eights };
         let tiles: Vec<Tile> = bytes.as_chunks().0[..tiles].iter().map(|&bytes| Tile(bytes)).collect();
-        let x: Vec<_> = x[..tiles.len()].iter().map(|x| x.map(i32::from)).collect();
+        let x: Vec<_> = x[..eights].iter().map(|x| x.map(i32::from)).collect();
+        let code = |tile: &Tile, row: usize, column: usize| -> i32 {
+            if four {
+                (tile.rows()[row][column / 2] >> (4 * (column % 2)) & 0xF).into()
+            } else {
+                tile.rows()[row][column].into()
+            }
+        };
+        let columns = if four { 8 } else { 4 };
         let products = |row: usize| {
-            let of_tile = |(tile, x): (&Tile, &[i32; 4])| -> i32 {
-                tile.rows()[row].iter().zip(x).map(|(&byte, x)| i32::from(byte) * x).sum()
-            };
-            i32::from(start[row]) + tiles.iter().zip(&x).map(of_tile).sum::<i32>()
+            let x = x.as_flattened().iter().enumerate();
+            i32::from(start[row]) + x.map(|(c, x)| code(&tiles[c / columns], row, c % columns) * x).sum::<i32>()
         };
         let exact: [i32; TILE_ROWS] = core::array::from_fn(products);
         for simd in Simd::all() {
-            let x: Vec<_> = x.iter().map(|&x| simd.four(x)).collect();
+            let x: Vec<_> = x.iter().flat_map(|&x| simd.eight(bits, x)).collect();
             let mut totals = start.map(i32::from);
-            simd.add_products(&tiles, &x, &mut totals);
+            simd.add_products(bits, &tiles, &x, &mut totals);
             prop_assert_eq!(totals, exact, "{:?}", simd);
+        }
+    }
+
+    #[test]
+    fn groups_are_exact(
+        sums in prop::collection::vec(any::<[i32; TILE_ROWS]>(), 1..9), small in 4u32..12,
+        rows in prop::collection::vec(any::<[(u32, i32); TILE_ROWS]>(), 8),
+        half_sums in prop::collection::vec(-(1i32 << 18)..1 << 18, 8), offsets: bool, y: [i16; TILE_ROWS],
+    ) {
+        let grouped = if offsets { Grouped::four(32) } else { Grouped::eight(32) };
+        let sums: Vec<_> = sums.iter().map(|sums| sums.map(|sum| sum >> small)).collect();
+        let rows: Vec<_> = rows[..sums.len()].iter().map(|rows| {
+            rows.map(|(d, o)| Factors { d: d % (grouped.d_max() + 1), o: if offsets { o >> 20 } else { 0 } })
+        }).collect();
+        let part = |g: usize, r: usize| {
+            let Factors { d, o } = rows[g][r];
+            let sum = i64::from(sums[g][r]) >> grouped.shift();
+            // As 32 bits have it.
+            let product = (sum * i64::from(d) + i64::from(o) * i64::from(half_sums[g])) as i32;
+            product >> PRODUCT_SHIFT
+        };
+        let exact: [i32; TILE_ROWS] = core::array::from_fn(|r| {
+            (0..sums.len()).fold(y[r].into(), |y: i32, g| y.wrapping_add(part(g, r)))
+        });
+        let factors: Vec<_> = rows.iter().flat_map(|rows| pack(rows, offsets)).collect();
+        for simd in Simd::all() {
+            let mut y = y.map(i32::from);
+            simd.add_groups(grouped, &sums, &factors, &half_sums[..sums.len()], &mut y);
+            prop_assert_eq!(y, exact, "{:?}", simd);
         }
     }
 

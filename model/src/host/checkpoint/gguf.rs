@@ -3,7 +3,9 @@
 //! Queries' and keys' rows come in the order of RoPE's pairs, as llama2.c has them: who converts a model to GGUF
 //! puts them so.
 use super::{CheckpointError, Config, Weight, rope_frequencies};
-use crate::host::gguf::{Gguf, GgufVocabulary, LlamaConfig, OUTPUT, ROPE_FREQS, dequantize};
+use crate::host::gguf::{
+    Codes, Gguf, GgufVocabulary, LlamaConfig, OUTPUT, ROPE_FREQS, TensorType, codes, dequantize,
+};
 use crate::shape::Shape;
 use std::io::{Read, Seek};
 
@@ -86,6 +88,24 @@ impl<R: Read + Seek> GgufCheckpoint<R> {
         let name =
             name(weight, layer).ok_or_else(|| CheckpointError::NoTensor { tensor: weight.name().into() })?;
         tensor(&self.gguf, &mut self.reader, &name)
+    }
+
+    /// How a tensor is stored; `None` where it is not there.
+    pub fn tensor_type(&self, weight: Weight, layer: usize) -> Option<TensorType> {
+        Some(self.gguf.tensor(&name(weight, layer)?)?.tensor_type)
+    }
+
+    /// Reads the codes of one layer's tensor; `None` where it is stored as numbers.
+    ///
+    /// # Errors
+    /// As [`GgufCheckpoint::read`].
+    pub fn codes(&mut self, weight: Weight, layer: usize) -> Result<Option<Codes>, CheckpointError> {
+        let no_tensor = || CheckpointError::NoTensor { tensor: weight.name().into() };
+        let name = name(weight, layer).ok_or_else(no_tensor)?;
+        let info = self.gguf.tensor(&name).ok_or_else(no_tensor)?;
+        let mut bytes = Vec::new();
+        info.read_rows(&mut self.reader, 0..info.rows(), &mut bytes)?;
+        Ok(codes(info.tensor_type, &bytes)?)
     }
 }
 

@@ -7,7 +7,7 @@ pub mod gguf;
 pub mod llama2c;
 
 use super::foreign::{FIRST_BYTES, Foreign};
-use super::gguf::{BlockError, GgufError, LlamaError, VocabularyError};
+use super::gguf::{BlockError, Codes, GgufError, LlamaError, TensorType, VocabularyError};
 use super::quantize::scale_of;
 use crate::norm::RmsNorm;
 use crate::shape::{Shape, ShapeError};
@@ -278,6 +278,32 @@ impl<R: Read + Seek> Checkpoint<R> {
         match self {
             Self::Llama2c(file) => file.has(weight),
             Self::Gguf(file) => file.has(weight),
+        }
+    }
+
+    /// How a tensor is stored; `None` in llama2.c's formats.
+    pub fn tensor_type(&self, weight: Weight, layer: usize) -> Option<TensorType> {
+        match self {
+            Self::Llama2c(_) => None,
+            Self::Gguf(file) => file.tensor_type(weight, layer),
+        }
+    }
+
+    /// Reads the codes of one layer's tensor.
+    ///
+    /// # Errors
+    /// A file that cannot be read, a scale that is no number, a tensor without codes.
+    pub fn codes(&mut self, weight: Weight, layer: usize) -> Result<Codes, CheckpointError> {
+        let no_tensor = || CheckpointError::NoTensor { tensor: weight.name().into() };
+        let Self::Gguf(file) = self else { return Err(no_tensor()) };
+        let codes = file.codes(weight, layer)?.ok_or_else(no_tensor)?;
+        let scales = codes.groups.iter().flat_map(|group| [group.scale, group.offset]);
+        match scales.enumerate().find(|(_, scale)| !scale.is_finite()) {
+            None => Ok(codes),
+            Some((at, value)) => {
+                let index = at / 2 * codes.columns;
+                Err(CheckpointError::NotFinite { tensor: weight.name(), layer, index, value })
+            }
         }
     }
 

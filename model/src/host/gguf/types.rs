@@ -83,6 +83,20 @@ impl TensorType {
         self.facts().3
     }
 
+    /// The least code and the greatest; of numbers those of a byte.
+    pub const fn code_range(self) -> std::ops::RangeInclusive<i8> {
+        match self {
+            Self::F32 | Self::F16 | Self::Bf16 | Self::Q8_0 => i8::MIN..=i8::MAX,
+            Self::Q4_0 => -8..=7,
+            Self::Q4_1 | Self::Q4K => 0..=15,
+            Self::Q5_0 => -16..=15,
+            Self::Q5_1 | Self::Q5K => 0..=31,
+            Self::Q2K => 0..=3,
+            Self::Q3K => -4..=3,
+            Self::Q6K => -32..=31,
+        }
+    }
+
     /// The name of a number's type, also of those that are not read: a refusal names them.
     pub fn name_of(number: u32) -> Option<&'static str> {
         Some(match number {

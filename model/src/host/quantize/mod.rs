@@ -1,8 +1,11 @@
 //! From fp32 weights to the integers of the packed model.
 use crate::fixed::Scale;
-use crate::matrix::SCALE_BITS;
-use crate::matrix::{Matrix, TILE_COLS, TILE_ROWS, Tile, WEIGHT_ZERO};
+use crate::matrix::factors::Vector;
+use crate::matrix::{Coding, Matrix, SCALE_BITS, TILE_COLS, TILE_ROWS, Tile, WEIGHT_ZERO};
 use rayon::prelude::*;
+
+mod groups;
+pub use groups::{Part, quantize_groups};
 
 /// Largest magnitude of a weight's integer.
 const WEIGHT_MAX: f64 = 127.0;
@@ -33,6 +36,8 @@ pub fn scale_of(value: f64) -> Scale {
 pub struct QuantizedMatrix {
     rows: usize,
     cols: usize,
+    /// As [`Matrix::coding`].
+    pub coding: Coding,
     /// As [`Matrix::exponent`].
     pub exponent: i32,
     /// As [`Matrix::fraction_bits`].
@@ -41,13 +46,15 @@ pub struct QuantizedMatrix {
     pub scales: Vec<u32>,
     /// The tiles, block by block.
     pub tiles: Vec<Tile>,
+    /// The factors, block by block.
+    pub factors: Vec<Vector>,
 }
 
 impl QuantizedMatrix {
     /// The matrix as an engine reads it.
     pub fn view(&self) -> Matrix<'_> {
-        let Self { rows, cols, exponent, fraction_bits, ref scales, ref tiles } = *self;
-        Matrix { rows, cols, exponent, fraction_bits, scales, tiles }
+        let Self { rows, cols, coding, exponent, fraction_bits, ref scales, ref tiles, ref factors } = *self;
+        Matrix { rows, cols, coding, exponent, fraction_bits, scales, tiles, factors }
     }
 }
 
@@ -63,7 +70,7 @@ pub fn quantize_matrix(parts: &[&[f32]], cols: usize, fraction_bits: i32) -> Qua
     // Rounded up, so that no weight is beyond 127 of them.
     let mut scales: Vec<u32> = exact.iter().map(|scale| ((scale / unit).ceil() as u32).max(1)).collect();
     scales.resize(Matrix::blocks(rows.len()) * TILE_ROWS, 0);
-    let tiles_per_block = Matrix::tiles_per_block(cols);
+    let tiles_per_block = Coding::Rows.in_block(cols).0;
     let mut tiles = vec![Tile::ZERO; Matrix::blocks(rows.len()) * tiles_per_block];
     let blocks = tiles
         .par_chunks_mut(tiles_per_block)
@@ -80,7 +87,8 @@ pub fn quantize_matrix(parts: &[&[f32]], cols: usize, fraction_bits: i32) -> Qua
             }
         }
     });
-    QuantizedMatrix { rows: rows.len(), cols, exponent, fraction_bits, scales, tiles }
+    let factors = Vec::new();
+    QuantizedMatrix { rows: rows.len(), cols, coding: Coding::Rows, exponent, fraction_bits, scales, tiles, factors }
 }
 
 /// A weight's byte: the nearest i8, plus 128.

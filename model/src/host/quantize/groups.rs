@@ -1,0 +1,194 @@
+//! Weights in groups: a GGUF's codes as they are, or numbers rounded to 8 bits.
+use super::{QuantizedMatrix, absmax, exponent_for};
+use crate::host::gguf::{Affine, Codes};
+use crate::matrix::factors::{Factors, Vector, pack};
+use crate::matrix::{Bits, Grouped, Matrix, O_BITS, SCALE_BITS, TILE_COLS, TILE_ROWS, Tile};
+use rayon::prelude::*;
+use std::ops::RangeInclusive;
+
+/// Some rows of a matrix.
+pub enum Part {
+    /// As numbers (rows, cols).
+    Numbers(Vec<f32>),
+    /// As codes.
+    Codes {
+        /// The codes (rows, cols) with their groups' scales and offsets.
+        codes: Codes,
+        /// Which codes there are.
+        range: RangeInclusive<i8>,
+    },
+}
+
+/// A group of a row before its factors are integers: `d · (code - middle) + o`.
+struct Group {
+    codes: [u8; 32],
+    d: f64,
+    o: f64,
+}
+
+/// A matrix made of `parts` one below the other, with columns in groups. Outputs of the matrix will have
+/// `fraction_bits`.
+pub fn quantize_groups(parts: &[Part], cols: usize, grouped: Grouped, fraction_bits: i32) -> QuantizedMatrix {
+    let rows: Vec<Row> = parts.iter().flat_map(|part| part.rows(cols)).collect();
+    let units: Vec<f64> = rows.par_iter().map(|row| unit_of(&row.groups(grouped), grouped)).collect();
+    let largest = units.iter().fold(0.0, |a: f64, &b| a.max(b));
+    // Rounding must not reach 2^16, so the largest is aimed a little below.
+    let exponent = exponent_for(largest * (1.0 + 2f64.powi(-15)), SCALE_BITS as i32);
+    // Rounded up, so that no factor is too large.
+    let scale = |unit: &f64| ((unit / 2f64.powi(exponent)).ceil() as u32).max(1);
+    let mut scales: Vec<u32> = units.iter().map(scale).collect();
+    let blocks = Matrix::blocks(rows.len());
+    scales.resize(blocks * TILE_ROWS, 0);
+    let in_block = (grouped.groups(cols) * grouped.tiles(), grouped.groups(cols) * grouped.vectors());
+    let mut tiles = vec![Tile::ZERO; blocks * in_block.0];
+    let mut factors = vec![Vector([0; 4]); blocks * in_block.1];
+    let of_blocks = tiles.par_chunks_mut(in_block.0).zip(factors.par_chunks_mut(in_block.1));
+    of_blocks.zip(rows.par_chunks(TILE_ROWS)).zip(scales.par_chunks(TILE_ROWS)).for_each(
+        |(((tiles, factors), rows), scales)| {
+            let mut of_rows = vec![[Factors::default(); TILE_ROWS]; grouped.groups(cols)];
+            for (r, (row, &scale)) in rows.iter().zip(scales).enumerate() {
+                let unit = f64::from(scale) * 2f64.powi(exponent);
+                for (g, group) in row.groups(grouped).iter().enumerate() {
+                    let tiles = &mut tiles[g * grouped.tiles()..][..grouped.tiles()];
+                    of_rows[g][r] = match row {
+                        Row::Numbers(row) => {
+                            let numbers = row.chunks(grouped.columns).nth(g).expect("as many groups");
+                            let (factors, codes) = round(numbers, group.d, unit, grouped);
+                            write(tiles, &codes, r, grouped);
+                            factors
+                        }
+                        Row::Codes { .. } => {
+                            write(tiles, &group.codes, r, grouped);
+                            let o = group.o / (unit * f64::from(1 << (grouped.shift() - 1)));
+                            Factors { d: (group.d / unit).round() as u32, o: o.round() as i32 }
+                        }
+                    };
+                }
+            }
+            for (out, rows) in factors.chunks_exact_mut(grouped.vectors()).zip(&of_rows) {
+                out.copy_from_slice(&pack(rows, grouped.offsets));
+            }
+        },
+    );
+    QuantizedMatrix {
+        rows: rows.len(),
+        cols,
+        coding: crate::matrix::Coding::Groups(grouped),
+        exponent,
+        fraction_bits,
+        scales,
+        tiles,
+        factors,
+    }
+}
+
+/// The smallest unit of a row in which all its factors are integers small enough.
+fn unit_of(groups: &[Group], grouped: Grouped) -> f64 {
+    let o_max = f64::from((1 << (O_BITS - 1)) - 1) * f64::from(1 << (grouped.shift() - 1));
+    let units = groups.iter().map(|group| (group.d / f64::from(grouped.d_max())).max(group.o.abs() / o_max));
+    units.fold(0.0, f64::max)
+}
+
+/// A row of a part.
+enum Row<'a> {
+    Numbers(&'a [f32]),
+    Codes { q: &'a [i8], groups: &'a [Affine], columns: usize, range: (i32, i32) },
+}
+
+impl Part {
+    fn rows(&self, cols: usize) -> Vec<Row<'_>> {
+        match self {
+            Self::Numbers(numbers) => numbers.chunks_exact(cols).map(Row::Numbers).collect(),
+            Self::Codes { codes, range } => {
+                let columns = codes.columns;
+                let range = ((*range.start()).into(), (*range.end()).into());
+                let rows = codes.q.chunks_exact(cols).zip(codes.groups.chunks_exact(cols / columns));
+                rows.map(|(q, groups)| Row::Codes { q, groups, columns, range }).collect()
+            }
+        }
+    }
+}
+
+impl Row<'_> {
+    /// The row's groups. Those of numbers have no codes yet.
+    fn groups(&self, grouped: Grouped) -> Vec<Group> {
+        match *self {
+            Self::Numbers(row) => {
+                let largest = f64::from(code_limit(grouped));
+                let group = |numbers: &[f32]| Group { codes: [0; 32], d: absmax(numbers) / largest, o: 0.0 };
+                row.chunks(grouped.columns).map(group).collect()
+            }
+            Self::Codes { q, groups, columns, range } => {
+                let affine = |g: usize| groups[g * grouped.columns / columns];
+                let groups = q.chunks(grouped.columns).enumerate();
+                groups.map(|(g, q)| group_of_codes(q, affine(g), range, grouped)).collect()
+            }
+        }
+    }
+}
+
+/// The largest magnitude of a code of 8 bits.
+const fn code_limit(grouped: Grouped) -> i32 {
+    if grouped.offsets { grouped.code_max() / 2 } else { 127 }
+}
+
+/// Codes `scale · q + offset` of a range, as a group has them: multiplied by what brings them near their limits, as the
+/// bits that are lost of a group's sum then count less; with a scale that is not negative.
+fn group_of_codes(q: &[i8], affine: Affine, (low, high): (i32, i32), grouped: Grouped) -> Group {
+    let Affine { scale, offset } = affine;
+    let (scale, offset) = (f64::from(scale), f64::from(offset));
+    let (sign, scale) = if scale < 0.0 { (-1, -scale) } else { (1, scale) };
+    let mut codes = [0; 32];
+    match grouped.bits {
+        Bits::Four => {
+            let factor = 15 / (high - low);
+            // For a negative scale from the other end.
+            let end = if sign < 0 { high } else { low };
+            for (code, &q) in codes.iter_mut().zip(q) {
+                *code = (factor * sign * (i32::from(q) - end)) as u8;
+            }
+            let d = scale / f64::from(factor);
+            Group { codes, d, o: offset + f64::from(sign * end) * scale + 7.5 * d }
+        }
+        Bits::Eight => {
+            // In halves, about the middle of codes that have an offset.
+            let (middle, halves) = if grouped.offsets && low == 0 { (high, 2) } else { (0, 1) };
+            let widest = (halves * high - middle).max(middle - halves * low);
+            let factor = (code_limit(grouped) / widest).max(1);
+            for (code, &q) in codes.iter_mut().zip(q) {
+                let about_middle = sign * factor * (halves * i32::from(q) - middle);
+                *code = (about_middle.clamp(-128, 127) + 128) as u8;
+            }
+            let d = scale / f64::from(factor * halves);
+            let o = offset + f64::from(sign * middle) / f64::from(halves) * scale;
+            Group { codes, d, o }
+        }
+    }
+}
+
+/// Rounds numbers to codes of 8 bits: the factor d and the codes. d is at least `exact`.
+fn round(numbers: &[f32], exact: f64, unit: f64, grouped: Grouped) -> (Factors, [u8; 32]) {
+    let d = ((exact / unit).ceil() as u32).clamp(1, grouped.d_max());
+    let limit = f64::from(code_limit(grouped));
+    let mut codes = [128; 32];
+    for (code, &number) in codes.iter_mut().zip(numbers) {
+        let nearest = (f64::from(number) / (f64::from(d) * unit)).round_ties_even();
+        *code = (nearest.clamp(-limit, limit) as i32 + 128) as u8;
+    }
+    (Factors { d, o: 0 }, codes)
+}
+
+/// Writes a row's codes into the tiles of a group.
+fn write(tiles: &mut [Tile], codes: &[u8; 32], row: usize, grouped: Grouped) {
+    for (tile, codes) in tiles.iter_mut().zip(codes.chunks(grouped.tile_columns())) {
+        let bytes = &mut tile.0[row * TILE_COLS..][..TILE_COLS];
+        match grouped.bits {
+            Bits::Eight => bytes.copy_from_slice(codes),
+            Bits::Four => {
+                for (byte, pair) in bytes.iter_mut().zip(codes.as_chunks::<2>().0) {
+                    *byte = pair[0] | pair[1] << 4;
+                }
+            }
+        }
+    }
+}
