@@ -99,7 +99,13 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
     fn attention_block(&mut self, index: usize, pos: usize) {
         let layer = &self.model.layers[index];
         let (dim, q_dim) = (self.model.shape.dim, self.model.shape.q_dim());
-        self.model.norm.apply(&self.x, &layer.rms_att, &mut self.xb[..dim], &mut self.input, layer.wqkv.coding);
+        self.model.norm.apply(
+            &self.x,
+            &layer.rms_att,
+            &mut self.xb[..dim],
+            &mut self.input,
+            layer.wqkv.coding,
+        );
         matmul(self.processors, &layer.wqkv, &self.input, &mut self.qkv); // [q | k | v]
         self.stopwatch.lap(Phase::Qkv);
         let fraction_bits = layer.wqkv.fraction_bits;

@@ -81,7 +81,9 @@ impl Activations {
     #[inline(never)] // into a caller that is optimized for size
     pub fn quantize(&mut self, values: &[i32], unit: Scale, coding: Coding) {
         let (limit, bits, columns) = match coding {
-            Coding::Rows => (activation_limit(values.len()), Bits::Eight, values.len().next_multiple_of(EIGHT)),
+            Coding::Rows => {
+                (activation_limit(values.len()), Bits::Eight, values.len().next_multiple_of(EIGHT))
+            }
             Coding::Groups(grouped) => (GROUPED_ACTIVATION, grouped.bits, grouped.columns),
         };
         let max = absmax(values).max(1);
@@ -96,20 +98,15 @@ impl Activations {
         let simd = self.simd;
         let groups = self.operands.chunks_mut(columns / 2).zip(&mut self.starts).zip(&mut self.half_sums);
         for (values, ((operands, start), half_sum)) in values.chunks(columns).zip(groups) {
-            let (eights, rest) = values.as_chunks::<EIGHT>();
-            let mut last = [0; EIGHT];
-            last[..rest.len()].copy_from_slice(rest);
-            let mut out = operands.as_chunks_mut().0.iter_mut();
             let mut sum = 0;
-            for eight in [eights, &[last]] {
-                for (x, out) in eight.iter().zip(&mut out) {
-                    let x = x.map(nearest);
-                    sum += x.iter().sum::<i32>();
-                    *out = simd.eight(bits, x);
+            for (i, out) in operands.as_chunks_mut().0.iter_mut().enumerate() {
+                let values = values.get(i * EIGHT..).unwrap_or_default();
+                let mut x = [0; EIGHT];
+                for (x, &value) in x.iter_mut().zip(values) {
+                    *x = nearest(value);
+                    sum += *x;
                 }
-            }
-            for out in out {
-                *out = simd.eight(bits, [0; EIGHT]);
+                *out = simd.eight(bits, &x);
             }
             *start = start_of(sum, coding);
             *half_sum = sum >> 1;
@@ -165,12 +162,7 @@ fn block_of_rows(w: &Matrix, block: usize, x: &Activations, y: &mut [i32; TILE_R
     x.simd.rescale(y.as_chunks_mut().0, scales, shift);
 }
 
-/// Groups whose sums are on the stack at once: a worker's is small.
-const AT_ONCE: usize = 8;
-const _: () = assert!(GROUPS.is_multiple_of(AT_ONCE));
-
 /// The totals of 16 rows, and how many bits they have lost.
-#[optimize(speed)]
 #[inline(never)]
 #[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot"))] // kernel/pc/program.ld
 fn block_of_groups(
@@ -180,37 +172,44 @@ fn block_of_groups(
     x: &Activations,
     y: &mut [i32; TILE_ROWS],
 ) -> i32 {
-    let (tiles, factors) = w.block(block);
-    let groups = grouped.groups(w.cols);
-    let (tiles_of_one, columns) = (grouped.tiles(), grouped.columns);
+    let (mut tiles, mut factors) = w.block(block);
+    let (mut operands, groups) = (&x.operands[..], grouped.groups(w.cols));
     // Each 64 groups make a total below 2^31.
     let lost = groups.div_ceil(GROUPS).next_power_of_two().trailing_zeros();
     y.fill(0);
-    let mut first = 0;
-    while first < groups {
-        let end = groups.min(first + GROUPS);
-        // Half of what rounding down takes from each group.
-        let mut total = [(end - first) as i32 / 2; TILE_ROWS];
-        while first < end {
-            let count = AT_ONCE.min(end - first);
-            let mut sums = [[0; TILE_ROWS]; AT_ONCE];
-            let sums = &mut sums[..count];
-            for (group, sums) in (first..).zip(&mut *sums) {
-                sums.fill(x.starts[group]);
-                let tiles = &tiles[group * tiles_of_one..][..tiles_of_one];
-                let operands = &x.operands[group * columns / 2..][..columns / 2];
-                x.simd.add_products(grouped.bits, tiles, operands, sums);
-            }
-            let vectors = grouped.vectors();
-            let factors = &factors[first * vectors..][..count * vectors];
-            x.simd.add_groups(grouped, sums, factors, &x.half_sums[first..][..count], &mut total);
-            first += count;
+    let mut total = [0; TILE_ROWS];
+    for (group, (&start, &half_sum)) in x.starts[..groups].iter().zip(&x.half_sums).enumerate() {
+        if group.is_multiple_of(GROUPS) {
+            add_total(y, &total, lost);
+            // Half of what rounding down takes from each group.
+            total.fill((groups - group).min(GROUPS) as i32 / 2);
         }
-        for (y, total) in y.iter_mut().zip(total) {
-            *y = y.wrapping_add(total >> lost);
-        }
+        let mut sums = [start; TILE_ROWS];
+        x.simd.add_products(
+            grouped.bits,
+            take(&mut tiles, grouped.tiles()),
+            take(&mut operands, grouped.columns / 2),
+            &mut sums,
+        );
+        x.simd.add_group(&sums, take(&mut factors, grouped.vectors()), half_sum, &mut total);
     }
+    add_total(y, &total, lost);
     (grouped.shift() + PRODUCT_SHIFT + lost) as i32
+}
+
+/// `y += total / 2^lost`. A damaged file's may overflow.
+#[inline(never)] // twice
+fn add_total(y: &mut [i32; TILE_ROWS], total: &[i32; TILE_ROWS], lost: u32) {
+    for (y, total) in y.iter_mut().zip(total) {
+        *y = y.wrapping_add(total >> lost);
+    }
+}
+
+/// Takes the first items of a slice.
+fn take<'a, T>(items: &mut &'a [T], count: usize) -> &'a [T] {
+    let (taken, rest) = items.split_at(count);
+    *items = rest;
+    taken
 }
 
 #[cfg(test)]

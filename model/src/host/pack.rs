@@ -80,8 +80,8 @@ pub fn pack<R: Read + Seek, W: Write + Seek>(
     let vocabulary_bytes = u32::try_from(size_of_val(vocabulary)).map_err(|_| PackError::TooLarge)?;
     let norm = checkpoint.config().norm();
     let coding = |_, kind, layer: u16| Some(plan(checkpoint, kind, layer.into()).coding);
-    let entries =
-        layout(engine, &shape, vocabulary_bytes, coding, PackedHeader::bytes_for).ok_or(PackError::TooLarge)?;
+    let entries = layout(engine, &shape, vocabulary_bytes, coding, PackedHeader::bytes_for)
+        .ok_or(PackError::TooLarge)?;
     let mut header = PackedHeader { engine, shape, norm, name: name.to_owned(), payload_crc: 0, entries };
     let total = header.packed_bytes();
     let start = out.stream_position().map_err(PackError::Write)?;
@@ -163,7 +163,9 @@ fn matrix<R: Read + Seek>(
     // Numbers are read where they are rounded, or where a norm comes before.
     let numbers: Result<Vec<Vec<f32>>, _> = match coding {
         Coding::Groups(_) if norm.is_none() => Ok(Vec::new()),
-        _ => weights(kind, &checkpoint.shape()).iter().map(|&weight| checkpoint.read(weight, layer)).collect(),
+        _ => {
+            weights(kind, &checkpoint.shape()).iter().map(|&weight| checkpoint.read(weight, layer)).collect()
+        }
     };
     let numbers = numbers?;
     let rows: Vec<&[f32]> = numbers.iter().map(Vec::as_slice).collect();

@@ -86,7 +86,11 @@ fn the_largest_sums_do_not_overflow() {
                 for simd in Simd::all() {
                     let mut input = Activations::new(&mut Allocator::default(), cols, simd);
                     // A step of a power of two, at which the largest is the limit.
-                    input.quantize(&vec![activation_limit(cols) * sign; cols], Scale::new(1, 0), Coding::Rows);
+                    input.quantize(
+                        &vec![activation_limit(cols) * sign; cols],
+                        Scale::new(1, 0),
+                        Coding::Rows,
+                    );
                     let mut totals = [input.starts[0]; 16];
                     let operands = &input.operands[..2 * tiles.len()];
                     simd.add_products(Bits::Eight, &tiles, operands, &mut totals);

@@ -14,7 +14,7 @@
 //!
 //! The product of a group, and what keeps it in 32 bits: [`crate::matmul`].
 use super::{TILE_BYTES, TILE_COLS, TILE_ROWS};
-use crate::simd::{SUM_SHIFT, SUM_SHIFT_WITH_OFFSETS};
+use crate::simd::{MORE_WITHOUT_OFFSETS, SUM_SHIFT};
 
 /// The largest magnitude of x, what a matrix in groups is multiplied by.
 pub const GROUPED_ACTIVATION: i32 = (1 << 14) - 1;
@@ -72,7 +72,7 @@ impl Grouped {
 
     /// k: a group's sum of products loses so many bits before it is multiplied by d.
     pub const fn shift(self) -> u32 {
-        if self.offsets { SUM_SHIFT_WITH_OFFSETS } else { SUM_SHIFT }
+        if self.offsets { SUM_SHIFT } else { SUM_SHIFT + MORE_WITHOUT_OFFSETS }
     }
 
     /// The largest d.

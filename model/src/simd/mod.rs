@@ -6,7 +6,7 @@
 //! | operation | equation | for |
 //! | --- | --- | --- |
 //! | [`Simd::add_products`] | `totals[r] += Σ_c codes[r][c] · x[c]`, 16 rows | matrices |
-//! | [`Simd::add_groups`] | `y[r] += Σ_g ⌊(⌊s[g][r] / 2^k⌋ · d[g][r] + o[g][r] · h[g]) / 2^6⌋` | matrices in groups |
+//! | [`Simd::add_group`] | `y[r] += ⌊(⌊s[r] / 2^k⌋ · d[r] + o[r] · half sum) / 2^6⌋` | matrices in groups |
 //! | [`Simd::columns`] | `sums[c] = start + Σ_r pairs[r][c] · x[r]`, 8 columns | queries · keys, weights · values |
 //! | [`Simd::rescale`] | `x = ⌊x · scale / 2^(16 + shift)⌋` | outputs of matrices, scores |
 //! | [`Simd::distances`] | `x = min(max - x, farthest)` | softmax |
@@ -21,7 +21,7 @@
 #[cfg(doc)]
 use crate::matrix::WEIGHT_ZERO;
 use crate::matrix::factors::Vector;
-use crate::matrix::{Bits, Grouped, TILE_ROWS, Tile};
+use crate::matrix::{Bits, TILE_ROWS, Tile};
 use bytemuck::{Pod, Zeroable};
 #[cfg(target_arch = "x86")]
 use core::arch::x86 as intrinsics;
@@ -88,12 +88,13 @@ pub const CACHED_ZERO: i32 = 1 << 11;
 /// Columns of pairs that are handled at once.
 pub const COLUMNS: usize = 8;
 
-/// k: a group's sum loses so many bits before it is multiplied, with offsets and without.
-pub const SUM_SHIFT_WITH_OFFSETS: u32 = 3;
-/// The same without offsets.
-pub const SUM_SHIFT: u32 = 6;
+/// A group's sum loses so many bits before it is multiplied,
+pub const SUM_SHIFT: u32 = 3;
+/// and so many more where there are no offsets.
+pub const MORE_WITHOUT_OFFSETS: u32 = 3;
 /// A group's product loses so many bits before it is added to others.
 pub const PRODUCT_SHIFT: u32 = 6;
+const _: () = assert!(SUM_SHIFT == 3 && MORE_WITHOUT_OFFSETS == 3 && PRODUCT_SHIFT == 6, "in assembly");
 /// So many groups can be added: 2^6 numbers below 2^(31 - 6).
 pub const GROUPS: usize = 1 << PRODUCT_SHIFT;
 
@@ -126,23 +127,19 @@ impl Simd {
     }
 
     /// Eight numbers to multiply eight columns of codes by.
-    #[inline(always)]
-    pub fn eight(self, bits: Bits, x: [i32; 8]) -> [Operand; 4] {
-        let [x0, x1, x2, x3, x4, x5, x6, x7] = x;
+    #[inline(never)] // into a loop that is unrolled for speed
+    pub fn eight(self, bits: Bits, x: &[i32; 8]) -> [Operand; 4] {
         match (self, bits) {
             (Self::Sse41(_), Bits::Four) => sse41::codes_of_4_bits(x),
+            (Self::Sse41(_), Bits::Eight) => sse41::bytes(x),
             (_, Bits::Four) => scalar::codes_of_4_bits(x),
-            (_, Bits::Eight) => {
-                let four = |x| if let Self::Sse41(_) = self { sse41::bytes(x) } else { scalar::bytes(x) };
-                let ([a, b], [c, d]) = (four([x0, x1, x2, x3]), four([x4, x5, x6, x7]));
-                [a, b, c, d]
-            }
+            (_, Bits::Eight) => scalar::bytes(x),
         }
     }
 
     /// `totals[r] += Σ_c codes[r][c] · x[c]`: the products of 16 rows, of as many columns as tiles have. x has two
     /// operands for four columns.
-    #[inline(always)]
+    #[inline(never)]
     pub fn add_products(self, bits: Bits, tiles: &[Tile], x: &[Operand], totals: &mut [i32; TILE_ROWS]) {
         let operands = match bits {
             Bits::Four => 4,
@@ -155,22 +152,20 @@ impl Simd {
         }
     }
 
-    /// `y[r] += Σ_g ⌊(⌊s[g][r] / 2^k⌋ · d[g][r] + o[g][r] · h[g]) / 2^6⌋`: what groups of columns are in 16 rows, from their
-    /// sums of products s, their factors d and o and half their sums of x. k is [`Grouped::shift`].
+    /// `y[r] += ⌊(⌊s[r] / 2^k⌋ · d[r] + o[r] · half sum) / 2^6⌋`: what a group of columns is in 16 rows, from its sums
+    /// of products s, its factors d and o and half its sum of x. k is [`crate::matrix::Grouped::shift`].
     #[inline(always)]
-    pub fn add_groups(
+    pub fn add_group(
         self,
-        grouped: Grouped,
-        sums: &[[i32; TILE_ROWS]],
+        sums: &[i32; TILE_ROWS],
         factors: &[Vector],
-        half_sums: &[i32],
+        half_sum: i32,
         y: &mut [i32; TILE_ROWS],
     ) {
-        assert!(factors.len() == sums.len() * grouped.vectors() && half_sums.len() == sums.len(), "a group each");
-        if grouped.offsets {
-            call!(self, add_groups_with_offsets(sums, factors, half_sums, y));
-        } else {
-            call!(self, add_groups(sums, factors, y));
+        if let Ok(factors) = factors.try_into() {
+            call!(self, add_group_with_offsets(sums, factors, half_sum, y));
+        } else if let Ok(factors) = factors.try_into() {
+            call!(self, add_group(sums, factors, y));
         }
     }
 

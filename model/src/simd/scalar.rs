@@ -1,5 +1,5 @@
 //! What each operation gives, in plain integer instructions, which run everywhere.
-use super::{COLUMNS, Operand, PRODUCT_SHIFT, Pair, SUM_SHIFT, SUM_SHIFT_WITH_OFFSETS};
+use super::{COLUMNS, MORE_WITHOUT_OFFSETS, Operand, PRODUCT_SHIFT, Pair, SUM_SHIFT};
 use crate::matrix::factors::{Factors, Vector, row_of};
 use crate::matrix::{SCALE_BITS, TILE_ROWS, Tile};
 
@@ -10,16 +10,14 @@ pub fn two(x0: i32, x1: i32) -> Operand {
     Operand([both, both, both, both])
 }
 
-/// For four bytes: even columns, then odd ones.
-#[inline(always)]
-pub fn bytes([x0, x1, x2, x3]: [i32; 4]) -> [Operand; 2] {
-    [two(x0, x2), two(x1, x3)]
+/// For bytes: even columns of four, then odd ones.
+pub fn bytes(x: &[i32; 8]) -> [Operand; 4] {
+    [[0, 2], [1, 3], [4, 6], [5, 7]].map(|[a, b]| two(x[a], x[b]))
 }
 
-/// For eight codes of 4 bits: each with the one four columns later, 16 bits later in the row's number.
-#[inline(always)]
-pub fn codes_of_4_bits([x0, x1, x2, x3, x4, x5, x6, x7]: [i32; 8]) -> [Operand; 4] {
-    [two(x0, x4), two(x1, x5), two(x2, x6), two(x3, x7)]
+/// For codes of 4 bits: each with the one four columns later, 16 bits later in the row's number.
+pub fn codes_of_4_bits(x: &[i32; 8]) -> [Operand; 4] {
+    [[0, 4], [1, 5], [2, 6], [3, 7]].map(|[a, b]| two(x[a], x[b]))
 }
 
 impl Operand {
@@ -60,29 +58,25 @@ pub fn add_products_4(tiles: &[Tile], x: &[Operand], totals: &mut [i32; TILE_ROW
     }
 }
 
-/// `y[r] += Σ_g ⌊(⌊s / 2^k⌋ · d + o · h) / 2^6⌋`
-pub fn add_groups_with_offsets(
-    sums: &[[i32; TILE_ROWS]],
-    factors: &[Vector],
-    half_sums: &[i32],
+/// `y[r] += ⌊(⌊s[r] / 2^k⌋ · d[r] + o[r] · half sum) / 2^6⌋`
+pub fn add_group_with_offsets(
+    sums: &[i32; TILE_ROWS],
+    factors: &[Vector; 3],
+    half_sum: i32,
     y: &mut [i32; TILE_ROWS],
 ) {
-    for ((sums, factors), &half_sum) in sums.iter().zip(factors.as_chunks::<3>().0).zip(half_sums) {
-        add_group(SUM_SHIFT_WITH_OFFSETS, sums, factors, half_sum, y);
-    }
+    add_rows(SUM_SHIFT, sums, factors, half_sum, y);
 }
 
-/// The same without o.
-pub fn add_groups(sums: &[[i32; TILE_ROWS]], factors: &[Vector], y: &mut [i32; TILE_ROWS]) {
-    for (sums, factors) in sums.iter().zip(factors.as_chunks::<2>().0) {
-        add_group(SUM_SHIFT, sums, factors, 0, y);
-    }
+/// `y[r] += ⌊⌊s[r] / 2^k⌋ · d[r] / 2^6⌋`
+pub fn add_group(sums: &[i32; TILE_ROWS], factors: &[Vector; 2], y: &mut [i32; TILE_ROWS]) {
+    add_rows(SUM_SHIFT + MORE_WITHOUT_OFFSETS, sums, factors, 0, y);
 }
 
-/// A group's part of 16 rows. What a damaged file makes too large overflows, as in SIMD.
+/// What a damaged file makes too large overflows, as in SIMD.
 #[optimize(speed)]
 #[inline(never)] // twice
-fn add_group(k: u32, sums: &[i32; TILE_ROWS], factors: &[Vector], half_sum: i32, y: &mut [i32; TILE_ROWS]) {
+fn add_rows(k: u32, sums: &[i32; TILE_ROWS], factors: &[Vector], half_sum: i32, y: &mut [i32; TILE_ROWS]) {
     for (row, (y, sum)) in y.iter_mut().zip(sums).enumerate() {
         let Factors { d, o } = row_of(factors, row);
         let product = (sum >> k).wrapping_mul(d as i32).wrapping_add(o.wrapping_mul(half_sum));

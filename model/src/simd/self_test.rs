@@ -3,9 +3,9 @@
 use super::{CACHED_ZERO, COLUMNS, Pair, Simd};
 use crate::crc32::CRC32;
 use crate::matrix::factors::Vector;
-use crate::matrix::{Bits, Grouped, TILE_BYTES, TILE_ROWS, Tile, WEIGHT_ZERO};
+use crate::matrix::{Bits, TILE_BYTES, TILE_ROWS, Tile, WEIGHT_ZERO};
 
-/// Tiles, rows of pairs, groups.
+/// Tiles and rows of pairs.
 const LENGTH: usize = 6;
 
 /// Numbers that look random: Marsaglia's xorshift, "Xorshift RNGs", with one of its full periods.
@@ -49,16 +49,15 @@ pub fn fingerprint(simd: Simd) -> u32 {
     let mut y = [-WEIGHT_ZERO; TILE_ROWS];
     for (bits, columns) in [(Bits::Eight, 4), (Bits::Four, 8)] {
         let eights = LENGTH * columns / 8;
-        let x: [_; LENGTH] = core::array::from_fn(|_| simd.eight(bits, numbers.array(16, 1 << 15)));
+        let x: [_; LENGTH] = core::array::from_fn(|_| simd.eight(bits, &numbers.array(16, 1 << 15)));
         simd.add_products(bits, &tiles, x[..eights].as_flattened(), &mut y);
         add(&y);
     }
 
-    let sums: [_; LENGTH] = core::array::from_fn(|_| numbers.array::<TILE_ROWS>(26, 1 << 25));
-    let factors: [_; 3 * LENGTH] = core::array::from_fn(|_| Vector(numbers.array(32, 0).map(|lane| lane as u32)));
-    for grouped in [Grouped::eight(32), Grouped::four(32)] {
-        let factors = &factors[..LENGTH * grouped.vectors()];
-        simd.add_groups(grouped, &sums, factors, &numbers.array::<LENGTH>(18, 1 << 17), &mut y);
+    let factors: [_; 3] = core::array::from_fn(|_| Vector(numbers.array(32, 0).map(|lane| lane as u32)));
+    for vectors in [2, 3] {
+        let (sums, half_sum) = (numbers.array(26, 1 << 25), numbers.bits(18));
+        simd.add_group(&sums, &factors[..vectors], half_sum, &mut y);
         add(&y);
     }
 

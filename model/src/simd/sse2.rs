@@ -118,17 +118,19 @@ pub unsafe fn add_products_4(tiles: &[Tile], x: &[Operand], totals: &mut [i32; T
     }
 }
 
-/// The lower halves of four products, by the two that SSE2 has at once.
-#[target_feature(enable = "sse2")]
-#[inline]
-fn multiply(a: __m128i, b: __m128i) -> __m128i {
-    let even = _mm_mul_epu32(a, b);
-    let odd = _mm_mul_epu32(_mm_srli_epi64::<32>(a), _mm_srli_epi64::<32>(b));
-    // lanes 0 and 2 of each, one after the other
-    _mm_unpacklo_epi32(_mm_shuffle_epi32::<0b1000>(even), _mm_shuffle_epi32::<0b1000>(odd))
+/// The lower halves of four products, by the two that SSE2 has at once; the second register is lost.
+#[rustfmt::skip]
+macro_rules! multiply {
+    ($a:literal, $b:literal) => {
+        concat!(
+            "movdqa xmm0, ", $a, "; pmuludq ", $a, ", ", $b, ";", // even lanes
+            "psrlq xmm0, 32; psrlq ", $b, ", 32; pmuludq xmm0, ", $b, ";", // odd lanes
+            "pshufd ", $a, ", ", $a, ", 8; pshufd xmm0, xmm0, 8; punpckldq ", $a, ", xmm0",
+        )
+    };
 }
 
-super::groups::operations!("sse2", multiply);
+super::groups::add_group!("sse2", multiply);
 
 /// As [`super::scalar::columns`].
 ///

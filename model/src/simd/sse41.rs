@@ -33,20 +33,24 @@ pub fn two(x0: i32, x1: i32) -> Operand {
     Operand([x0, x0, c1, c1])
 }
 
-/// What a row's bytes are multiplied by, and what is left of them above each. Each twice.
-#[inline(always)]
-pub fn bytes([x0, x1, x2, x3]: [i32; 4]) -> [Operand; 2] {
-    let [c1, c2, c3] = [x1 - (x0 << 8), x2 - (x1 << 8), x3 - (x2 << 8)];
-    [Operand([x0, x0, c1, c1]), Operand([c2, c2, c3, c3])]
+/// What each byte of a row is multiplied by, and what is left of the row's number above it. Each twice.
+pub fn bytes(x: &[i32; 8]) -> [Operand; 4] {
+    above::<8, 4>(x)
 }
 
-/// The same for a row's codes of 4 bits.
+/// The same for codes of 4 bits.
+pub fn codes_of_4_bits(x: &[i32; 8]) -> [Operand; 4] {
+    above::<4, 8>(x)
+}
+
+/// `x[i] - 2^BITS x[i - 1]`, for numbers of so many codes.
 #[inline(always)]
-pub fn codes_of_4_bits([x0, x1, x2, x3, x4, x5, x6, x7]: [i32; 8]) -> [Operand; 4] {
-    let above = |x: i32, below: i32| x - (below << 4);
-    let [c1, c2, c3, c4] = [above(x1, x0), above(x2, x1), above(x3, x2), above(x4, x3)];
-    let [c5, c6, c7] = [above(x5, x4), above(x6, x5), above(x7, x6)];
-    [[x0, c1], [c2, c3], [c4, c5], [c6, c7]].map(|[a, b]| Operand([a, a, b, b]))
+fn above<const BITS: u32, const CODES: usize>(x: &[i32; 8]) -> [Operand; 4] {
+    let coefficient = |i: usize| if i.is_multiple_of(CODES) { x[i] } else { x[i] - (x[i - 1] << BITS) };
+    core::array::from_fn(|pair| {
+        let (a, b) = (coefficient(2 * pair), coefficient(2 * pair + 1));
+        Operand([a, a, b, b])
+    })
 }
 
 /// As [`super::scalar::add_products_8`].
@@ -177,7 +181,13 @@ pub unsafe fn add_products_4(tiles: &[Tile], x: &[Operand], totals: &mut [i32; T
     }
 }
 
-super::groups::operations!("sse4.1", _mm_mullo_epi32);
+macro_rules! multiply {
+    ($a:literal, $b:literal) => {
+        concat!("pmulld ", $a, ", ", $b)
+    };
+}
+
+super::groups::add_group!("sse4.1", multiply);
 
 /// As [`super::scalar::columns`].
 ///

@@ -1,6 +1,6 @@
 use super::*;
-use crate::matrix::TILE_BYTES;
 use crate::matrix::factors::{Factors, pack};
+use crate::matrix::{Grouped, TILE_BYTES};
 use proptest::prelude::*;
 
 proptest! {
@@ -27,7 +27,7 @@ proptest! {
         };
         let exact: [i32; TILE_ROWS] = core::array::from_fn(products);
         for simd in Simd::all() {
-            let x: Vec<_> = x.iter().flat_map(|&x| simd.eight(bits, x)).collect();
+            let x: Vec<_> = x.iter().flat_map(|x| simd.eight(bits, x)).collect();
             let mut totals = start.map(i32::from);
             simd.add_products(bits, &tiles, &x, &mut totals);
             prop_assert_eq!(totals, exact, "{:?}", simd);
@@ -36,29 +36,24 @@ proptest! {
 
     #[test]
     fn groups_are_exact(
-        sums in prop::collection::vec(any::<[i32; TILE_ROWS]>(), 1..9), small in 4u32..12,
-        rows in prop::collection::vec(any::<[(u32, i32); TILE_ROWS]>(), 8),
-        half_sums in prop::collection::vec(-(1i32 << 18)..1 << 18, 8), offsets: bool, y: [i16; TILE_ROWS],
+        sums: [i32; TILE_ROWS], small in 4u32..12, rows: [(u32, i32); TILE_ROWS],
+        half_sum in -(1i32 << 18)..1 << 18, offsets: bool, y: [i16; TILE_ROWS],
     ) {
         let grouped = if offsets { Grouped::four(32) } else { Grouped::eight(32) };
-        let sums: Vec<_> = sums.iter().map(|sums| sums.map(|sum| sum >> small)).collect();
-        let rows: Vec<_> = rows[..sums.len()].iter().map(|rows| {
-            rows.map(|(d, o)| Factors { d: d % (grouped.d_max() + 1), o: if offsets { o >> 20 } else { 0 } })
-        }).collect();
-        let part = |g: usize, r: usize| {
-            let Factors { d, o } = rows[g][r];
-            let sum = i64::from(sums[g][r]) >> grouped.shift();
-            // As 32 bits have it.
-            let product = (sum * i64::from(d) + i64::from(o) * i64::from(half_sums[g])) as i32;
-            product >> PRODUCT_SHIFT
-        };
-        let exact: [i32; TILE_ROWS] = core::array::from_fn(|r| {
-            (0..sums.len()).fold(y[r].into(), |y: i32, g| y.wrapping_add(part(g, r)))
+        let sums = sums.map(|sum| sum >> small);
+        let rows = rows.map(|(d, o)| {
+            Factors { d: d % (grouped.d_max() + 1), o: if offsets { o >> 20 } else { 0 } }
         });
-        let factors: Vec<_> = rows.iter().flat_map(|rows| pack(rows, offsets)).collect();
+        let exact: [i32; TILE_ROWS] = core::array::from_fn(|r| {
+            let product = i64::from(sums[r] >> grouped.shift()) * i64::from(rows[r].d);
+            // As 32 bits have it.
+            let sum = (product + i64::from(rows[r].o) * i64::from(half_sum)) as i32;
+            i32::from(y[r]) + (sum >> PRODUCT_SHIFT)
+        });
+        let factors = pack(&rows, offsets);
         for simd in Simd::all() {
             let mut y = y.map(i32::from);
-            simd.add_groups(grouped, &sums, &factors, &half_sums[..sums.len()], &mut y);
+            simd.add_group(&sums, &factors, half_sum, &mut y);
             prop_assert_eq!(y, exact, "{:?}", simd);
         }
     }

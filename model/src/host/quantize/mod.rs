@@ -88,7 +88,16 @@ pub fn quantize_matrix(parts: &[&[f32]], cols: usize, fraction_bits: i32) -> Qua
         }
     });
     let factors = Vec::new();
-    QuantizedMatrix { rows: rows.len(), cols, coding: Coding::Rows, exponent, fraction_bits, scales, tiles, factors }
+    QuantizedMatrix {
+        rows: rows.len(),
+        cols,
+        coding: Coding::Rows,
+        exponent,
+        fraction_bits,
+        scales,
+        tiles,
+        factors,
+    }
 }
 
 /// A weight's byte: the nearest i8, plus 128.
