@@ -10,6 +10,7 @@ use model::{
     engine::EngineKind,
     host::{
         checkpoint::{Checkpoint, CheckpointError},
+        gguf::check_file_name,
         pack::{PackError, pack},
         packed::fit_name,
         vocabulary::{TokenizerError, llama2c, pack_gguf},
@@ -111,6 +112,7 @@ impl PackInput {
             )),
         };
         let broken = |cause| PackingError::Checkpoint { file: file.clone(), cause };
+        check_file_name(&file).map_err(|cause| broken(cause.into()))?;
         let mut checkpoint = Checkpoint::open(reader).map_err(broken)?;
         checkpoint.limit_context(context.map_or(MOST_CONTEXT, |tokens| tokens as usize));
         let (source, words) = match (&checkpoint, tokenizer) {
