@@ -15,7 +15,6 @@ use model::{
     host::{
         checkpoint::{Checkpoint, CheckpointError},
         foreign::Foreign,
-        gguf::check_file_name,
         packed::Reader,
     },
     packed::{MAGIC, Packed, PackedError, PackedHeader},
@@ -154,8 +153,7 @@ pub fn inspect(path: &Path) -> Result<Contents, InspectError> {
     if is_image(&start) {
         return image(path, &mut file, bytes).map(Contents::Image);
     }
-    let named = check_file_name(&path.display().to_string()).map_err(CheckpointError::from);
-    match named.and_then(|()| Checkpoint::open(file)) {
+    match Checkpoint::open(file) {
         Ok(checkpoint) => Ok(Contents::Checkpoint { shape: checkpoint.shape(), bytes }),
         Err(
             cause @ (CheckpointError::Header { .. }

@@ -98,7 +98,8 @@ fn each_says_by_name_what_it_is_and_what_would_help() {
         fs::write(folder.path().join(name), bytes).unwrap();
         let said = refused(folder.path(), &["image", name, "-o", "disk.img"]);
         assert!(said.starts_with(&format!("{name}: ")) && said.contains(wanted), "{said}");
-        if !["bert.gguf", "pre.gguf"].contains(name) {
+        // What a GGUF holds can be looked at, also where it cannot be run.
+        if !name.ends_with(".gguf") {
             assert_eq!(refused(folder.path(), &["inspect", name]), said);
         }
     }
