@@ -15,7 +15,7 @@ use model::{
         packed::fit_name,
         vocabulary::{TokenizerError, llama2c, pack_gguf},
     },
-    packed::{Packed, PackedHeader},
+    packed::{Packed, PackedHeader, layout},
     shape::Shape,
     vocabulary::Vocabulary,
 };
@@ -73,6 +73,21 @@ pub enum PackingError {
 
 /// The most tokens of context that are packed, where a model has more: its cache would take most of a PC's memory.
 const MOST_CONTEXT: usize = 2048;
+/// The most memory that a model shall need: QEMU's q35 keeps 2,815 MiB in one piece below 4 GB (hw/i386/pc_q35.c),
+/// and firmware and programs need some of it.
+const MOST_MEMORY: u64 = 2768 << 20;
+
+/// Bytes of memory that a model will take with this shape; `None` where it cannot be packed.
+fn memory<R>(shape: Shape, checkpoint: &Checkpoint<R>, vocabulary: &[u32]) -> Option<u64>
+where
+    R: Read + Seek,
+{
+    let engine = EngineKind::Int8;
+    let entries = layout(engine, &shape, size_of_val(vocabulary).try_into().ok()?, PackedHeader::bytes_for)?;
+    let norm = checkpoint.config().norm();
+    let header = PackedHeader { engine, shape, norm, name: String::new(), payload_crc: 0, entries };
+    Some(header.memory(shape.seq_len).total())
+}
 
 /// llama2.c's tokenizer in a file, packed, and the file's name.
 fn packed_file(file: &ModelFile) -> Result<(String, Result<Vec<u32>, TokenizerError>), ModelsError> {
@@ -114,7 +129,6 @@ impl PackInput {
         let broken = |cause| PackingError::Checkpoint { file: file.clone(), cause };
         check_file_name(&file).map_err(|cause| broken(cause.into()))?;
         let mut checkpoint = Checkpoint::open(reader).map_err(broken)?;
-        checkpoint.limit_context(context.map_or(MOST_CONTEXT, |tokens| tokens as usize));
         let (source, words) = match (&checkpoint, tokenizer) {
             (Checkpoint::Gguf(gguf), None) => (file.clone(), pack_gguf(&gguf.vocabulary().map_err(broken)?)),
             (_, Some(path)) => packed_file(&ModelFile::OnDisk(path.into()))?,
@@ -125,6 +139,18 @@ impl PackInput {
         let (pieces, vocab_size) = (vocabulary[0] as usize, checkpoint.shape().vocab_size);
         if pieces != vocab_size {
             return Err(PackingError::PieceCount { file: source, pieces, vocab_size });
+        }
+        let asked = context.map_or(MOST_CONTEXT, |tokens| tokens as usize);
+        checkpoint.limit_context(asked);
+        if context.is_none() {
+            let shape = checkpoint.shape();
+            let contexts: Vec<usize> = (1..=shape.seq_len).collect();
+            let fits = |&seq_len: &usize| {
+                memory(Shape { seq_len, ..shape }, &checkpoint, &vocabulary)
+                    .is_some_and(|bytes| bytes <= MOST_MEMORY)
+            };
+            // Where nothing fits the machine says what is missing.
+            checkpoint.limit_context(contexts.partition_point(fits).max(1));
         }
         let path = match &found.checkpoint {
             ModelFile::OnDisk(path) => Some(path.clone()),
