@@ -1,8 +1,12 @@
 //! CRC-32 as in zip and PNG (ISO-HDLC), over everything that comes from the disk.
 use crc::{CRC_32_ISO_HDLC, Crc, Table};
 
-/// A byte a step: sixteen tables would double the speed, and take a quarter of the data segment.
+/// A byte a step, for what is small: one table of 1 KB.
 pub static CRC32: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
+
+/// Sixteen bytes a step, for whole models: in QEMU's translator 137 MB are loaded and checked in 0.8 s, with a byte a
+/// step in 1.5 s. The sixteen tables take a quarter of the loader's data segment; the kernel does without.
+pub static CRC32_OF_MANY: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISO_HDLC);
 
 /// The CRC-32 of `bytes`.
 pub fn crc32(bytes: &[u8]) -> u32 {

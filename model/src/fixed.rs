@@ -1,8 +1,8 @@
 //! The numbers of the engine: integers, and what 1 of them means.
 //!
 //! - A **fixed-point number** is an i32 x with f *fraction bits*: it means `x · 2^-f`. f belongs to a
-//!   whole vector. The residual stream and the logits have 16 (Q16.16), outputs of the other matrices as
-//!   many as the packer finds room for, cosines and entries of tables 30.
+//!   whole vector. The logits have 16 (Q16.16), the residual stream 16 or as many as its model leaves room for,
+//!   outputs of the other matrices as many as the packer finds room for, cosines and entries of tables 30.
 //! - A **quantized** vector is integers of few bits that share one factor: a row of weights (8 bits times
 //!   a scale); a matrix input (16 bits), a query (14) and a layer's keys or values (12), times a power of
 //!   two each.

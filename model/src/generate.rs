@@ -13,9 +13,9 @@ pub struct Generator<'a, E: ?Sized> {
     vocabulary: &'a Vocabulary<'a>,
     sampler: Sampler<'a>,
     options: Options,
-    /// The token at the first position.
-    first: u32,
-    /// The tokens after it.
+    /// What the first token prints.
+    opening: Piece<'a>,
+    /// The prompt's tokens after the first position.
     prompt: &'a [u32],
     token: u32,
     pos: usize,
@@ -63,20 +63,22 @@ impl<'a, E: Engine + ?Sized> Generator<'a, E> {
         prompt: &'a [u32],
         options: Options,
     ) -> Result<Self, EngineError> {
-        let (first, prompt) = match (vocabulary.bos_first(), prompt) {
-            (false, &[first, ref rest @ ..]) => (first, rest),
-            _ => (vocabulary.start().ok_or(EngineError::NeedsBeginning)?, prompt),
+        let (first, prompt, opening) = match (vocabulary.bos_first(), prompt) {
+            (false, &[first, ref rest @ ..]) => {
+                (first, rest, vocabulary.decode(first, first, options.raw_bytes))
+            }
+            _ => (vocabulary.start().ok_or(EngineError::NeedsBeginning)?, prompt, Piece::Text(&[])),
         };
         let (tokens, context) = (1 + prompt.len(), engine.context());
         if tokens > context {
             return Err(EngineError::PromptTooLong { tokens, context });
         }
-        Ok(Self { engine, vocabulary, sampler, options, first, prompt, token: first, pos: 0, ended: false })
+        Ok(Self { engine, vocabulary, sampler, options, opening, prompt, token: first, pos: 0, ended: false })
     }
 
-    /// What the first token prints, for before the first step: nothing where it is BOS or the like.
+    /// What the first token prints, for before the first step: nothing where it is not the prompt's.
     pub fn opening(&self) -> Piece<'a> {
-        self.vocabulary.decode(self.first, self.first, self.options.raw_bytes)
+        self.opening
     }
 
     /// Positions after which the story stops.

@@ -8,8 +8,8 @@ pub const ROPE_BITS: u32 = 30;
 /// Cosine and sine of an angle.
 pub type CosSin = [i32; 2];
 
-/// A table of angles: for each position and pair of a head, cosine and sine of
-/// `position / 10000^(2 · pair / head_size)`, with so many fraction bits.
+/// A table of angles: for each position and pair of a head, cosine and sine of `position · frequency`, with so
+/// many fraction bits. The packer knows the frequencies (`host::checkpoint::Config`).
 #[derive(Clone, Copy)]
 pub struct Rope<'m, const BITS: u32 = ROPE_BITS> {
     /// (seq_len, pairs)

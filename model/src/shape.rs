@@ -1,4 +1,4 @@
-//! The shape of a Llama 2 model: its sizes and whether the classifier shares the embedding.
+//! The shape of a Llama model: its sizes and whether the classifier shares the embedding.
 use core::fmt;
 
 /// The sizes of a model, by llama2.c's names.

@@ -10,7 +10,7 @@ use crate::emulator::qemu::{Accelerator, Machine, Storage};
 #[command(
     name = "cargo unreal",
     bin_name = "cargo unreal", // the alias that everybody types, not the program behind it
-    about = "A PC that boots straight into a Llama 2 model, in unreal mode",
+    about = "A PC that boots straight into a Llama model, in unreal mode",
     after_help = EXIT_CODES,
     max_term_width = 100
 )]
@@ -46,7 +46,7 @@ pub enum Command {
     Synth(SynthArgs),
     /// Write a web page that boots models in an emulated PC, in the browser
     Web(WebArgs),
-    /// Say what a checkpoint, a packed model or a disk image holds
+    /// Say what a GGUF, a checkpoint, a packed model or a disk image holds
     Inspect(InspectArgs),
     /// Cut a text into a model's tokens: their ids and pieces
     Tokenize(TokenizeArgs),
@@ -215,10 +215,10 @@ pub struct CompareArgs {
 /// `bench`.
 #[derive(Args, Debug)]
 pub struct BenchArgs {
-    /// Names or checkpoints, or 260K, 15M, 42M, 110M or a shape as for synth: random weights
+    /// Names or files, or 260K, 15M, 42M, 110M or a shape as for synth: random weights
     #[arg(default_value = crate::models::DEFAULT, value_name = "MODEL")]
     pub models: Vec<String>,
-    /// The tokenizer, where it is not found beside the model
+    /// The tokenizer, where it is neither in the model nor found beside it
     #[arg(short = 'z', long, value_name = "FILE")]
     pub tokenizer: Option<PathBuf>,
     /// Boots of each; the table shows medians
@@ -282,10 +282,10 @@ pub struct SynthArgs {
 /// `web`.
 #[derive(Args, Debug)]
 pub struct WebArgs {
-    /// The models that the page offers: names or checkpoints; the first one boots by itself
+    /// The models that the page offers: names or files; the first one boots by itself
     #[arg(default_value = crate::models::DEFAULT, value_name = "MODEL")]
     pub models: Vec<String>,
-    /// The tokenizer, where it is not found beside the model
+    /// The tokenizer, where it is neither in the model nor found beside it
     #[arg(short = 'z', long, value_name = "FILE")]
     pub tokenizer: Option<PathBuf>,
     /// The folder to write the page into
@@ -305,7 +305,7 @@ pub struct WebArgs {
 /// `inspect`.
 #[derive(Args, Debug)]
 pub struct InspectArgs {
-    /// A checkpoint, a packed model or a disk image
+    /// A GGUF, a checkpoint, a packed model or a disk image
     pub file: PathBuf,
     /// One JSON document on stdout, and nothing else
     #[arg(long)]

@@ -14,6 +14,7 @@ use model::{
     crc32::crc32_of,
     host::{
         checkpoint::{Checkpoint, CheckpointError},
+        foreign::Foreign,
         packed::Reader,
     },
     packed::{MAGIC, Packed, PackedError, PackedHeader},
@@ -117,7 +118,15 @@ pub enum InspectError {
         /// What is wrong.
         cause: PackedError<io::Error>,
     },
-    /// It is no checkpoint, and nothing else that is known.
+    /// It is a checkpoint that cannot be used, or something else that is known.
+    #[error("{path}: {cause}")]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, or what it is.
+        cause: CheckpointError,
+    },
+    /// It is nothing that is known.
     #[error("{path} is no disk image of this project and no packed model, and as a checkpoint: {cause}")]
     Unknown {
         /// The file.
@@ -146,7 +155,11 @@ pub fn inspect(path: &Path) -> Result<Contents, InspectError> {
     }
     match Checkpoint::open(file) {
         Ok(checkpoint) => Ok(Contents::Checkpoint { shape: checkpoint.shape(), bytes }),
-        Err(cause) => Err(InspectError::Unknown { path: path.into(), cause }),
+        Err(
+            cause @ (CheckpointError::Header { .. }
+            | CheckpointError::Foreign(Foreign::Unknown(_) | Foreign::Disk)),
+        ) => Err(InspectError::Unknown { path: path.into(), cause }),
+        Err(cause) => Err(InspectError::Checkpoint { path: path.into(), cause }),
     }
 }
 
@@ -301,10 +314,15 @@ mod tests {
         fs::write(&path, embedded::CHECKPOINT).unwrap();
         let Ok(Contents::Checkpoint { shape, bytes: 1_056_540 }) = inspect(&path) else { panic!() };
         assert_eq!(shape, Shape::STORIES260K);
-        for foreign in [&b"#!/bin/sh\necho this is a script, no model\n"[..], b"", &[0xFF; 4096]] {
-            fs::write(&path, foreign).unwrap();
+        let foreign: [(&[u8], &str); 3] = [
+            (b"#!/bin/sh\necho this is a script, no model\n", "this is a text, not a model"),
+            (b"", "the file is empty"),
+            (&[0xFF; 4096], "is no disk image of this project and no packed model"),
+        ];
+        for (bytes, wanted) in foreign {
+            fs::write(&path, bytes).unwrap();
             let error = inspect(&path).unwrap_err().to_string();
-            assert!(error.contains("is no disk image of this project and no packed model"), "{error}");
+            assert!(error.contains(wanted), "{error}");
         }
     }
 }

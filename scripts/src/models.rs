@@ -63,7 +63,7 @@ pub struct Found {
 pub enum ModelsError {
     /// A file was named, and it does not exist.
     #[error(
-        "there is no file {path}; name a checkpoint in llama2.c's format, or one of {}",
+        "there is no file {path}; name a GGUF or a llama2.c checkpoint, or one of {}",
         published::names()
     )]
     NoFile {

@@ -11,6 +11,7 @@ use model::{
     host::{
         checkpoint::{Checkpoint, CheckpointError},
         coding::plan,
+        gguf::check_file_name,
         pack::{PackError, pack},
         packed::fit_name,
         vocabulary::{TokenizerError, llama2c, pack_gguf},
@@ -83,7 +84,9 @@ where
     R: Read + Seek,
 {
     let engine = EngineKind::Int8;
-    let entries = layout(engine, &shape, size_of_val(vocabulary).try_into().ok()?, PackedHeader::bytes_for)?;
+    let vocabulary_bytes = size_of_val(vocabulary).try_into().ok()?;
+    let coding = |_, kind, layer: u16| Some(plan(checkpoint, kind, layer.into()).coding);
+    let entries = layout(engine, &shape, vocabulary_bytes, coding, PackedHeader::bytes_for)?;
     let norm = checkpoint.config().norm();
     let header = PackedHeader { engine, shape, norm, name: String::new(), payload_crc: 0, entries };
     Some(header.memory(shape.seq_len).total())
@@ -127,6 +130,7 @@ impl PackInput {
             )),
         };
         let broken = |cause| PackingError::Checkpoint { file: file.clone(), cause };
+        check_file_name(&file).map_err(|cause| broken(cause.into()))?;
         let mut checkpoint = Checkpoint::open(reader).map_err(broken)?;
         let (source, words) = match (&checkpoint, tokenizer) {
             (Checkpoint::Gguf(gguf), None) => (file.clone(), pack_gguf(&gguf.vocabulary().map_err(broken)?)),

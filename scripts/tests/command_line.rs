@@ -128,7 +128,7 @@ fn what_cannot_be_packed_is_one_sentence_and_leaves_no_image() {
         (&["no/such.bin"], &["there is no file no/such.bin"]),
         (&["stories15M"], &["cannot be reached", "stories15M.bin"]),
         (&["cut.bin"], &["cut.bin", "cut short", "1056540", "1000000"]),
-        (&["foreign.bin"], &["foreign.bin", "this is no checkpoint that can be run"]),
+        (&["foreign.bin"], &["foreign.bin", "this is a text, not a model"]),
         (&["nan.bin"], &["nan.bin", "NaN"]),
         (&["good.bin", "-z", "small.tok.bin"], &["small.tok.bin"]),
         (&["good.bin", "-t", "1000"], &["temperature", "1000", "between 0 and 100"]),

@@ -29,6 +29,7 @@ use unreallm::{
     image::{self, Medium},
     machine_code::MachineCode,
     models::{Folders, ModelsError},
+    packing::PackInput,
 };
 
 use crate::Error;
@@ -137,17 +138,13 @@ pub fn packed_for(engine: EngineKind, name: &str) -> Result<Vec<u8>, Error> {
     }
     let folders = Folders::of_user();
     let found = folders.find(name).map_err(|error| match error {
-        ModelsError::NotFound { .. } => {
+        ModelsError::NotFound { .. } | ModelsError::NoFile { .. } => {
             Error::Missing { program: format!("the model {name}"), hint: "set UNREALLM_MODELS to its folder" }
         }
         error => refused("looking for the model")(error),
     })?;
-    let bytes = found.checkpoint.read().map_err(refused("reading the checkpoint"))?;
-    let vocabulary = read_checkpoint(&bytes)?.shape().vocab_size;
-    let tokenizer = folders.find_tokenizer(&found, vocabulary).map_err(refused("the tokenizer"))?;
-    let vocabulary = llama2c::pack(&tokenizer.read().map_err(refused("the tokenizer"))?)
-        .map_err(refused("the tokenizer"))?;
-    let packed = pack_bytes(engine, &found.name, &bytes, &vocabulary)?;
+    let mut input = PackInput::open(&found, None, None, &folders).map_err(refused("opening the model"))?;
+    let packed = input.pack_in_memory(engine).map_err(refused("the packer"))?.to_bytes();
     all.insert(key, packed.clone());
     Ok(packed)
 }
@@ -161,7 +158,12 @@ pub fn synthetic(shape: &str) -> Result<Vec<u8>, Error> {
     let mut checkpoint = Vec::new();
     write_checkpoint(&parsed, 1, &mut checkpoint).map_err(Error::io("make a checkpoint"))?;
     let vocabulary = llama2c::pack(&numbered_pieces(parsed.vocab_size)).map_err(refused("the tokenizer"))?;
-    pack_bytes(EngineKind::Int8, shape, &checkpoint, &vocabulary)
+    let mut checkpoint =
+        Checkpoint::open(Cursor::new(checkpoint)).map_err(refused("reading the checkpoint"))?;
+    let mut out = Cursor::new(Vec::new());
+    pack(EngineKind::Int8, &mut checkpoint, &vocabulary, shape, &mut out, |_, _| {})
+        .map_err(refused("the packer"))?;
+    Ok(out.into_inner())
 }
 
 /// A tokenizer in llama2.c's format: longest piece; then for each its score, length and bytes.
@@ -175,22 +177,6 @@ fn numbered_pieces(vocabulary: usize) -> Vec<u8> {
         file.extend(piece.as_bytes());
     }
     file
-}
-
-fn read_checkpoint(bytes: &[u8]) -> Result<Checkpoint<Cursor<&[u8]>>, Error> {
-    Checkpoint::open(Cursor::new(bytes)).map_err(refused("reading the checkpoint"))
-}
-
-fn pack_bytes(
-    engine: EngineKind,
-    name: &str,
-    checkpoint: &[u8],
-    vocabulary: &[u32],
-) -> Result<Vec<u8>, Error> {
-    let mut checkpoint = read_checkpoint(checkpoint)?;
-    let mut out = Cursor::new(Vec::new());
-    pack(engine, &mut checkpoint, vocabulary, name, &mut out, |_, _| {}).map_err(refused("the packer"))?;
-    Ok(out.into_inner())
 }
 
 /// The story on the host, by the same code that runs in the machine: text and trace.

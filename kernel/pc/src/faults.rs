@@ -256,7 +256,7 @@ const FAILED_CHECK: usize = INVALID_OPCODE as usize + 1;
 #[cold]
 fn tell(cs: u32, fault: u32) -> ! {
     let (vector, ip, processor) = (fault >> VECTOR_SHIFT, fault & 0xFFFF, fault >> PROCESSOR_SHIFT);
-    // SAFETY: the CPU has just fetched the instruction, and memory below 2 MB may be read.
+    // SAFETY: the CPU has just fetched the instruction, and memory below 2 MiB may be read.
     let opcode = unsafe { linear::pointer::<u16>(cs * 16 + ip).read_unaligned() };
     let failed_check = opcode == UD2 && vector as u8 == INVALID_OPCODE as u8;
     let cause = CAUSES[(vector as usize + usize::from(failed_check)) % CAUSES.len()];

@@ -1,4 +1,4 @@
-//! Proof that unreal mode holds: memory above 1 MB is the same through each data segment.
+//! Proof that unreal mode holds: memory above 1 MiB is the same through each data segment.
 //!
 //! On a CPU that enforces limits, a segment that ends at 64 KB faults here, and the exception handler
 //! says so. A segment with another base reads and writes something else than DS does.
@@ -7,7 +7,7 @@ use core::arch::asm;
 use core::fmt;
 use firmware::e820::UsableRegion;
 
-/// A segment that does not reach above 1 MB.
+/// A segment that does not reach above 1 MiB.
 #[derive(Clone, Copy, Debug)]
 pub struct SegmentNotFlat {
     /// Its name.

@@ -1,5 +1,5 @@
-//! What a file is that was given as a llama2.c checkpoint and is none: by its first bytes, so that
-//! no number of another format's header is taken for a size of a model.
+//! What a file is that was given as a model and is no llama2.c checkpoint, but a GGUF or no model at
+//! all: by its first bytes, so that no number of another format's header is taken for a size of a model.
 //!
 //! A version 0 checkpoint has no magic number. Its header is seven sizes, and no other format here
 //! begins with seven numbers that could be sizes; so a file that does is never called foreign.

@@ -113,7 +113,8 @@ pub struct Exact;
 
 impl Rounding for Exact {}
 
-/// The reference engine: weights, key/value cache and activations, by llama2.c's names.
+/// The reference engine: weights, key/value cache and logits. Activations have llama2.c's names, a row for
+/// each position that is read.
 pub struct Fp32<'w, R = Exact> {
     weights: &'w Weights,
     rounding: R,
@@ -121,13 +122,6 @@ pub struct Fp32<'w, R = Exact> {
     /// Keys and values, `[layer][position][kv_dim]`.
     key_cache: Vec<f32>,
     value_cache: Vec<f32>,
-    x: Vec<f32>,
-    xb: Vec<f32>,
-    xb2: Vec<f32>,
-    q: Vec<f32>,
-    hb: Vec<f32>,
-    hb2: Vec<f32>,
-    att: Vec<f32>,
     logits: Vec<f32>,
 }
 
@@ -143,21 +137,7 @@ impl<'w, R: Rounding> Fp32<'w, R> {
     pub fn with_rounding(weights: &'w Weights, context: usize, rounding: R) -> Self {
         let shape = &weights.shape;
         let cache = || vec![0.0; shape.n_layers * context * shape.kv_dim()];
-        Self {
-            weights,
-            rounding,
-            context,
-            key_cache: cache(),
-            value_cache: cache(),
-            x: vec![0.0; shape.dim],
-            xb: vec![0.0; shape.dim.max(shape.q_dim())],
-            xb2: vec![0.0; shape.dim],
-            q: vec![0.0; shape.q_dim()],
-            hb: vec![0.0; shape.hidden_dim],
-            hb2: vec![0.0; shape.hidden_dim],
-            att: vec![0.0; context],
-            logits: vec![0.0; shape.vocab_size],
-        }
+        Self { weights, rounding, context, key_cache: cache(), value_cache: cache(), logits: Vec::new() }
     }
 
     /// Positions that the cache holds.
@@ -168,83 +148,106 @@ impl<'w, R: Rounding> Fp32<'w, R> {
     /// Reads `token`, one of the vocabulary, at position `pos`, within the context, and returns the logits
     /// (vocab_size,) of the one after it.
     pub fn forward(&mut self, token: u32, pos: usize) -> &[f32] {
-        let weights = self.weights;
-        assert!(pos < self.context, "a position of the context");
-        let dim = weights.shape.dim;
-        self.x.copy_from_slice(&weights.embedding[token as usize * dim..][..dim]);
-        for (index, layer) in weights.layers.iter().enumerate() {
-            rmsnorm(&mut self.xb[..dim], &self.x, &layer.rms_att, weights.epsilon, &self.rounding);
-            self.attention(layer, index, pos);
-            let heads = &mut self.xb[..weights.shape.q_dim()];
-            self.rounding.input(heads);
-            matmul(&mut self.xb2, &layer.wo, heads);
-            add(&mut self.x, &self.xb2);
+        self.forward_all(&[token], pos)
+    }
 
-            rmsnorm(&mut self.xb[..dim], &self.x, &layer.rms_ffn, weights.epsilon, &self.rounding);
-            matmul(&mut self.hb, &layer.w1, &self.xb[..dim]);
-            matmul(&mut self.hb2, &layer.w3, &self.xb[..dim]);
-            for (gate, up) in self.hb.iter_mut().zip(&self.hb2) {
+    /// Reads `tokens` at `pos` and the positions after it, all within the context, and returns the logits
+    /// (tokens, vocab_size) after each. The numbers are those of [`Fp32::forward`], token by token; but each
+    /// row of weights comes from memory once for all of them, and memory is what takes the time.
+    pub fn forward_all(&mut self, tokens: &[u32], pos: usize) -> &[f32] {
+        let weights = self.weights;
+        assert!(pos + tokens.len() <= self.context, "positions of the context");
+        let Shape { dim, hidden_dim, .. } = weights.shape;
+        let mut x: Vec<f32> = Vec::with_capacity(tokens.len() * dim);
+        for &token in tokens {
+            x.extend(&weights.embedding[token as usize * dim..][..dim]);
+        }
+        for (index, layer) in weights.layers.iter().enumerate() {
+            let xb = self.rmsnorm(&x, &layer.rms_att);
+            let mut heads = self.attention(layer, index, &xb, pos);
+            let q_dim = weights.shape.q_dim();
+            heads.chunks_exact_mut(q_dim).for_each(|heads| self.rounding.input(heads));
+            add(&mut x, &matmul(&layer.wo, &heads, q_dim));
+
+            let xb = self.rmsnorm(&x, &layer.rms_ffn);
+            let mut hb = matmul(&layer.w1, &xb, dim);
+            for (gate, up) in hb.iter_mut().zip(matmul(&layer.w3, &xb, dim)) {
                 *gate *= up * self.rounding.sigmoid(*gate);
             }
-            self.rounding.input(&mut self.hb);
-            matmul(&mut self.xb2, &layer.w2, &self.hb);
-            add(&mut self.x, &self.xb2);
+            hb.chunks_exact_mut(hidden_dim).for_each(|hb| self.rounding.input(hb));
+            add(&mut x, &matmul(&layer.w2, &hb, hidden_dim));
         }
-        rmsnorm(&mut self.xb[..dim], &self.x, &weights.rms_final, weights.epsilon, &self.rounding);
+        let xb = self.rmsnorm(&x, &weights.rms_final);
         let classifier = weights.classifier.as_ref().unwrap_or(&weights.embedding);
-        matmul(&mut self.logits, classifier, &self.xb[..dim]);
+        self.logits = matmul(classifier, &xb, dim);
         &self.logits
     }
 
-    /// `xb = attention(xb)`, without wo.
-    fn attention(&mut self, layer: &LayerWeights, index: usize, pos: usize) {
+    /// `x · weight / sqrt(mean(x²) + ε)`, position by position, ready for a matrix.
+    fn rmsnorm(&self, x: &[f32], weight: &[f32]) -> Vec<f32> {
+        let mut xb = x.to_vec();
+        for xb in xb.chunks_exact_mut(weight.len()) {
+            let scale = self.rounding.rsqrt(dot(xb, xb) / xb.len() as f32 + self.weights.epsilon);
+            for (x, weight) in xb.iter_mut().zip(weight) {
+                *x = weight * (scale * *x);
+            }
+            self.rounding.input(xb);
+        }
+        xb
+    }
+
+    /// What the heads give for `xb` (positions, dim): (positions, q_dim), without wo.
+    fn attention(&mut self, layer: &LayerWeights, index: usize, xb: &[f32], pos: usize) -> Vec<f32> {
         let shape = &self.weights.shape;
-        let (head_size, kv_dim) = (shape.head_size, shape.kv_dim());
-        let start = index * self.context * kv_dim;
-        let keys = &mut self.key_cache[start..][..(pos + 1) * kv_dim];
-        let values = &mut self.value_cache[start..][..(pos + 1) * kv_dim];
-        let xb = &self.xb[..shape.dim];
-        matmul(&mut self.q, &layer.wq, xb);
-        matmul(&mut keys[pos * kv_dim..], &layer.wk, xb);
-        matmul(&mut values[pos * kv_dim..], &layer.wv, xb);
-        rope(&mut self.q, pos, &self.weights.rope_frequencies);
-        rope(&mut keys[pos * kv_dim..], pos, &self.weights.rope_frequencies);
-        for heads in [&mut self.q, &mut keys[pos * kv_dim..], &mut values[pos * kv_dim..]] {
+        let Shape { dim, head_size, .. } = *shape;
+        let (q_dim, kv_dim) = (shape.q_dim(), shape.kv_dim());
+        let frequencies = &self.weights.rope_frequencies;
+        let mut q = matmul(&layer.wq, xb, dim);
+        let mut k = matmul(&layer.wk, xb, dim);
+        let mut v = matmul(&layer.wv, xb, dim);
+        rope(&mut q, q_dim, pos, frequencies);
+        rope(&mut k, kv_dim, pos, frequencies);
+        for heads in [&mut q, &mut k, &mut v] {
             heads.chunks_exact_mut(head_size).for_each(|head| self.rounding.head(head));
         }
+        let start = index * self.context * kv_dim;
+        let keys = &mut self.key_cache[start..][..self.context * kv_dim];
+        let values = &mut self.value_cache[start..][..self.context * kv_dim];
+        keys[pos * kv_dim..][..k.len()].copy_from_slice(&k);
+        values[pos * kv_dim..][..v.len()].copy_from_slice(&v);
+
         let group = shape.n_heads / shape.n_kv_heads;
-        let heads = self.q.chunks_exact(head_size).zip(self.xb.chunks_exact_mut(head_size));
-        for (head, (q, out)) in heads.enumerate() {
-            let at = head / group * head_size;
-            let att = &mut self.att[..=pos];
-            for (att, k) in att.iter_mut().zip(keys.chunks_exact(kv_dim)) {
-                *att = dot(q, &k[at..][..head_size]) / (head_size as f32).sqrt();
-            }
-            softmax(att, &self.rounding);
-            out.fill(0.0);
-            for (&att, v) in att.iter().zip(values.chunks_exact(kv_dim)) {
-                for (out, v) in out.iter_mut().zip(&v[at..][..head_size]) {
-                    *out += att * v;
+        let mut heads = vec![0.0; q.len()];
+        for (i, (q, heads)) in q.chunks_exact(q_dim).zip(heads.chunks_exact_mut(q_dim)).enumerate() {
+            let mut att = vec![0.0; pos + i + 1];
+            let each = q.chunks_exact(head_size).zip(heads.chunks_exact_mut(head_size));
+            for (head, (q, out)) in each.enumerate() {
+                let at = head / group * head_size;
+                for (att, k) in att.iter_mut().zip(keys.chunks_exact(kv_dim)) {
+                    *att = dot(q, &k[at..][..head_size]) / (head_size as f32).sqrt();
+                }
+                softmax(&mut att, &self.rounding);
+                for (&att, v) in att.iter().zip(values.chunks_exact(kv_dim)) {
+                    for (out, v) in out.iter_mut().zip(&v[at..][..head_size]) {
+                        *out += att * v;
+                    }
                 }
             }
         }
+        heads
     }
 }
 
-/// `o = x · weight / sqrt(mean(x²) + ε)`, ready for a matrix.
-fn rmsnorm(o: &mut [f32], x: &[f32], weight: &[f32], epsilon: f32, rounding: &impl Rounding) {
-    let scale = rounding.rsqrt(dot(x, x) / x.len() as f32 + epsilon);
-    for ((o, x), weight) in o.iter_mut().zip(x).zip(weight) {
-        *o = weight * (scale * x);
+/// `W (d, n) @ x (n,)` for each row of x (positions, n): (positions, d).
+fn matmul(w: &[f32], x: &[f32], n: usize) -> Vec<f32> {
+    let d = w.len() / n;
+    let mut y = vec![0.0; x.len() / n * d];
+    for (i, row) in w.chunks_exact(n).enumerate() {
+        for (y, x) in y.chunks_exact_mut(d).zip(x.chunks_exact(n)) {
+            y[i] = dot(row, x);
+        }
     }
-    rounding.input(o);
-}
-
-/// `W (d, n) @ x (n,) -> y (d,)`
-fn matmul(y: &mut [f32], w: &[f32], x: &[f32]) {
-    for (y, row) in y.iter_mut().zip(w.chunks_exact(x.len())) {
-        *y = dot(row, x);
-    }
+    y
 }
 
 /// The dot product, in eight sums that the compiler can keep in one register.
@@ -260,13 +263,16 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + rest
 }
 
-/// RoPE: pair i of each head is turned by `pos · frequencies[i]`.
-fn rope(x: &mut [f32], pos: usize, frequencies: &[f32]) {
-    for head in x.chunks_exact_mut(2 * frequencies.len()) {
-        for (pair, frequency) in head.as_chunks_mut::<2>().0.iter_mut().zip(frequencies) {
-            let (sin, cos) = (pos as f32 * frequency).sin_cos();
-            let [a, b] = *pair;
-            *pair = [a * cos - b * sin, a * sin + b * cos];
+/// RoPE on x (positions, width) from position `pos` on: pair i of each head is turned by
+/// `position · frequencies[i]`.
+fn rope(x: &mut [f32], width: usize, pos: usize, frequencies: &[f32]) {
+    for (i, x) in x.chunks_exact_mut(width).enumerate() {
+        for head in x.chunks_exact_mut(2 * frequencies.len()) {
+            for (pair, frequency) in head.as_chunks_mut::<2>().0.iter_mut().zip(frequencies) {
+                let (sin, cos) = ((pos + i) as f32 * frequency).sin_cos();
+                let [a, b] = *pair;
+                *pair = [a * cos - b * sin, a * sin + b * cos];
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The host's side: from a llama2.c checkpoint to a packed model, with the host's float.
+//! The host's side: from a GGUF or a llama2.c checkpoint to a packed model, with the host's float.
 pub mod calibrate;
 pub mod checkpoint;
 pub mod coding;

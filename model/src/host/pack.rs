@@ -6,7 +6,7 @@ use super::quantize::{
     QuantizedMatrix, fraction_bits_after_norm, quantize_groups, quantize_matrix, quantize_norm_weight,
 };
 use super::sectorllm::sectorllm_bytes;
-use crate::crc32::CRC32;
+use crate::crc32::CRC32_OF_MANY;
 use crate::engine::EngineKind;
 use crate::matrix::Coding;
 use crate::packed::{Entry, Kind, Packed, PackedHeader, TENSOR_ALIGN, layout};
@@ -87,7 +87,7 @@ pub fn pack<R: Read + Seek, W: Write + Seek>(
     let start = out.stream_position().map_err(PackError::Write)?;
     // The header holds a CRC of all that follows: its place is kept, it is written last.
     out.write_all(&vec![0; header.to_bytes().len()]).map_err(PackError::Write)?;
-    let mut crc = CRC32.digest();
+    let mut crc = CRC32_OF_MANY.digest();
     for entry in &mut header.entries {
         let mut bytes = tensor(checkpoint, vocabulary, norm.residual_bits, entry)?;
         debug_assert_eq!(bytes.len() as u64, entry.bytes());

@@ -6,6 +6,9 @@ use crate::vocabulary::{EncodeError, SpecialTokens, Vocabulary};
 /// What stands between two stories of a text file, on a line of its own.
 pub const STORY_END: &str = "<|endoftext|>";
 
+/// Positions that the reference reads at once.
+const READ_TOGETHER: usize = 16;
+
 /// The stories of a text: what stands between the lines [`STORY_END`], without the white space
 /// around it.
 pub fn stories(text: &str) -> Vec<&str> {
@@ -44,20 +47,32 @@ pub fn read_story(
     tokens: &[u32],
 ) -> Vec<Vec<Prediction>> {
     let mut readings = vec![Vec::new(); 1 + others.len()];
-    for (pos, pair) in tokens.windows(2).enumerate() {
-        let target = pair[1] as usize;
-        let logits = reference.forward(pair[0], pos);
-        let truth = log_softmax(logits.iter().map(|&logit| logit.into()));
-        let truth_top = top(&truth);
+    let mut pos = 0;
+    reference_reads(reference, tokens, |truth, target| {
+        let truth_top = top(truth);
         readings[0].push(Prediction { nats: -truth[target], kl: 0.0, top1: true });
         for (engine, reading) in others.iter_mut().zip(&mut readings[1..]) {
-            let logits = engine.forward(pair[0], pos);
+            let logits = engine.forward(tokens[pos], pos);
             let guess = log_softmax(logits.iter().map(|&logit| f64::from(logit) / 65536.0));
             let kl = truth.iter().zip(&guess).map(|(p, q)| p.exp() * (p - q)).sum();
             reading.push(Prediction { nats: -guess[target], kl, top1: top(&guess) == truth_top });
         }
-    }
+        pos += 1;
+    });
     readings
+}
+
+/// Has the reference read `tokens`, and calls `predicted` for each but the first: with ln of the probabilities
+/// that it gave to every token there, and the token that came.
+pub fn reference_reads(reference: &mut Fp32<'_>, tokens: &[u32], mut predicted: impl FnMut(&[f64], usize)) {
+    let Some((_, targets)) = tokens.split_first() else { return };
+    for (piece, targets) in targets.chunks(READ_TOGETHER).enumerate() {
+        let pos = piece * READ_TOGETHER;
+        let logits = reference.forward_all(&tokens[pos..][..targets.len()], pos);
+        for (logits, &target) in logits.chunks_exact(logits.len() / targets.len()).zip(targets) {
+            predicted(&log_softmax(logits.iter().map(|&logit| logit.into())), target as usize);
+        }
+    }
 }
 
 /// Means over many predictions.
@@ -103,7 +118,7 @@ pub fn log_softmax(logits: impl Iterator<Item = f64>) -> Vec<f64> {
 }
 
 /// The place of the largest value, the first of equal ones.
-fn top(values: &[f64]) -> usize {
+pub fn top(values: &[f64]) -> usize {
     let best = values
         .iter()
         .enumerate()

@@ -3,7 +3,7 @@
 use super::layout::{Entry, Kind, TENSOR_ALIGN};
 use super::{PackedError, PackedHeader};
 use crate::allocation::zeroed;
-use crate::crc32::CRC32;
+use crate::crc32::CRC32_OF_MANY;
 use crate::engine::EngineKind;
 use crate::matrix::{Matrix, SCALE_BITS, TILE_BYTES, Tile};
 use crate::norm::{NormWeight, RmsNorm};
@@ -51,7 +51,7 @@ impl Packed {
         // A length that 32 bits do not hold is refused as memory that is not there.
         let length = usize::try_from(bytes / TENSOR_ALIGN).unwrap_or(usize::MAX);
         let mut payload = zeroed(length).map_err(|_| PackedError::OutOfMemory { bytes })?;
-        let mut crc = CRC32.digest();
+        let mut crc = CRC32_OF_MANY.digest();
         for piece in cast_slice_mut(&mut payload).chunks_mut(PIECE) {
             source.read(piece).map_err(PackedError::Read)?;
             crc.update(piece);

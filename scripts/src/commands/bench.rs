@@ -54,7 +54,7 @@ struct Figures {
     load_mb_per_second: Option<Spread>,
     floor_mb_per_second: Spread,
     floor_ms: f64,
-    /// The time of the floor in percent of a token's, run by run.
+    /// The time of the load-only pass in percent of a token's, run by run.
     percent_of_floor: Spread,
     /// Milliseconds of each phase in a token, medians.
     phases_ms: Option<Vec<(&'static str, f64)>>,
@@ -204,19 +204,19 @@ fn hosted_figures(subject: &Subject, runs: &[hosted::Hosted]) -> Figures {
 
 fn print_table(figures: &[Figures]) {
     println!(
-        "{:<14}{:>7}{:>9}{:>17}{:>11}{:>9}{:>8}{:>10}{:>12}{:>9}",
-        "model", "CPUs", "tok/s", "(min - max)", "M × tok/s", "prompt", "load", "floor", "floor", "of the"
+        "{:<14}{:>7}{:>9}{:>17}{:>11}{:>9}{:>8}{:>11}{:>11}{:>11}",
+        "model", "CPUs", "tok/s", "(min - max)", "M × tok/s", "prompt", "load", "load-only", "", "of it"
     );
     println!(
-        "{:<14}{:>7}{:>9}{:>17}{:>11}{:>9}{:>8}{:>10}{:>12}{:>9}",
-        "", "", "", "", "", "tok/s", "MB/s", "ms", "MB/s", "floor"
+        "{:<14}{:>7}{:>9}{:>17}{:>11}{:>9}{:>8}{:>11}{:>11}{:>11}",
+        "", "", "", "", "", "tok/s", "MB/s", "ms", "MB/s", ""
     );
     let optional =
         |spread: Option<Spread>| spread.map_or(String::new(), |spread| format!("{:.0}", spread.median));
     for row in figures {
         let Spread { median, min, max } = row.tokens_per_second;
         println!(
-            "{:<14}{:>7}{median:>9.1}{:>17}{:>11.0}{:>9}{:>8}{:>10.3}{:>12.0}{:>8.1}%",
+            "{:<14}{:>7}{median:>9.1}{:>17}{:>11.0}{:>9}{:>8}{:>11.3}{:>11.0}{:>10.1}%",
             row.model,
             row.cpus.map_or("host".into(), |cpus| cpus.to_string()),
             format!("({min:.1} - {max:.1})"),

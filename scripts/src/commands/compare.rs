@@ -70,11 +70,8 @@ fn progress_bar(what: &'static str, total: u64) -> ProgressBar {
 }
 
 fn print_table(comparison: &Comparison) {
-    let Comparison { model, text, stories, cut, engines, left_out } = comparison;
+    let Comparison { model, text, stories, engines, .. } = comparison;
     println!("{model} on {text}: {stories} stories, {} predictions", Grouped(predictions(comparison)));
-    if *cut > 0 {
-        println!("{cut} stories were longer than the context, and cut.");
-    }
     println!(
         "{:<8}{:>12}{:>12}{:>12}{:>12}{:>8}{:>12}{:>14}",
         "engine", "nats/token", "above fp32", "perplexity", "KL (nats)", "top-1", "diverges", "model bytes"
@@ -95,7 +92,7 @@ fn print_table(comparison: &Comparison) {
             Grouped(*model_bytes).to_string()
         );
     }
-    for sentence in left_out {
+    for sentence in comparison.notes() {
         println!("{sentence}");
     }
 }
@@ -123,6 +120,7 @@ fn to_json(comparison: &Comparison, checked: &[(&str, usize)]) -> Value {
                 values["top1"] = json!(summary.top1);
                 values["first_divergence"] = json!(engine.first_divergence);
                 let steps = checked.iter().find(|(name, _)| *name == engine.name).map(|(_, steps)| steps);
+                values["saturations"] = json!(engine.saturations);
                 values["steps_equal_in_emulator"] = json!(steps);
             }
             (engine.name.to_owned(), values)

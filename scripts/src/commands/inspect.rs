@@ -72,7 +72,7 @@ fn describe_model(header: &PackedHeader) {
     describe_shape(&header.shape);
     let memory = header.memory(header.shape.seq_len);
     println!(
-        "  memory       weights {}, key/value cache {}, activations {}, encoder and sampler {}",
+        "  memory       weights {}, key/value cache {}, activations {}, sampler {}",
         Bytes(memory.weights),
         Bytes(memory.kv_cache),
         Bytes(memory.activations),

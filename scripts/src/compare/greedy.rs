@@ -10,6 +10,9 @@ use protocol::trace::TraceRecord;
 
 use super::subject::Subject;
 
+/// Tokens of a story at most: a model with a long context need not fill it.
+pub const MOST_TOKENS: usize = 512;
+
 /// A story told without a prompt.
 #[derive(Clone, Debug)]
 pub struct Story {
@@ -17,6 +20,8 @@ pub struct Story {
     pub tokens: Vec<u32>,
     /// What they print.
     pub text: String,
+    /// Values that were too large for the engine's residual stream, and limited.
+    pub saturations: u32,
 }
 
 impl Story {
@@ -27,7 +32,7 @@ impl Story {
     }
 }
 
-/// fp32's story, over the whole context.
+/// fp32's story of at most `context` tokens.
 pub fn of_fp32(subject: &Subject, context: usize) -> Story {
     let mut engine = Fp32::new(&subject.weights, context);
     let vocabulary = &subject.text().vocabulary;
@@ -43,18 +48,18 @@ pub fn of_fp32(subject: &Subject, context: usize) -> Story {
         }
     }
     let text = text_of(vocabulary, &tokens);
-    Story { tokens, text }
+    Story { tokens, text, saturations: 0 }
 }
 
-/// An integer engine's story, over the whole context.
+/// An integer engine's story of at most `context` tokens.
 ///
 /// # Errors
 /// A model that the engine cannot run.
 pub fn of_engine(subject: &Subject, kind: EngineKind, context: usize) -> Result<Story, EngineError> {
     let mut tokens = Vec::new();
-    generate(subject, kind, context, false, |next, _| tokens.push(next))?;
+    let saturations = generate(subject, kind, context, false, |next, _| tokens.push(next))?;
     let text = text_of(&subject.text().vocabulary, &tokens);
-    Ok(Story { tokens, text })
+    Ok(Story { tokens, text, saturations })
 }
 
 /// An integer engine's trace over at most `steps` steps, as the machine prints it.
@@ -67,14 +72,14 @@ pub fn trace(subject: &Subject, kind: EngineKind, steps: usize) -> Result<Vec<Tr
     Ok(records)
 }
 
-/// Generates with the code that the machine runs.
+/// Generates with the code that the machine runs. Returns the engine's saturations.
 fn generate(
     subject: &Subject,
     kind: EngineKind,
     steps: usize,
     trace: bool,
     mut each: impl FnMut(u32, Option<TraceRecord>),
-) -> Result<(), EngineError> {
+) -> Result<u32, EngineError> {
     let mut engine = subject.engine(kind, subject.weights.shape.seq_len)?;
     let options = Options { steps, trace, ..Options::default() };
     let vocabulary = &subject.text().vocabulary;
@@ -82,7 +87,7 @@ fn generate(
     while let Some(step) = story.step() {
         each(step.next, TraceRecord::of(&step));
     }
-    Ok(())
+    Ok(engine.saturations())
 }
 
 /// What tokens print after the one that a text starts from. The one that ends a story prints nothing.

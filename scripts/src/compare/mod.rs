@@ -18,6 +18,7 @@ use model::{
 };
 use rayon::prelude::*;
 
+use crate::size::Grouped;
 use greedy::Story;
 use subject::Subject;
 
@@ -69,6 +70,9 @@ pub struct EngineResult {
     pub same_text: usize,
     /// Bytes of the model in this engine's form.
     pub model_bytes: u64,
+    /// Values that were too large for the residual stream, and limited, in all that it read and told; none for
+    /// an engine that does not count them.
+    pub saturations: Option<u64>,
 }
 
 /// How all engines did. fp32 comes first.
@@ -86,6 +90,19 @@ pub struct Comparison {
     pub engines: Vec<EngineResult>,
     /// Engines that cannot run this model, and why.
     pub left_out: Vec<String>,
+}
+
+impl Comparison {
+    /// What there is to say beside the table, a sentence each.
+    pub fn notes(&self) -> Vec<String> {
+        let cut =
+            (self.cut > 0).then(|| format!("{} stories were longer than the context, and cut.", self.cut));
+        let limited = self.engines.iter().filter_map(|engine| {
+            let values = Grouped(engine.saturations?);
+            Some(format!("{values} values of {}'s residual stream were too large for it.", engine.name))
+        });
+        cut.into_iter().chain(limited).chain(self.left_out.iter().cloned()).collect()
+    }
 }
 
 /// Has every engine read `stories`, in parallel over stories, and tell a greedy story of its own.
@@ -106,43 +123,48 @@ pub fn compare(
         .map(|story| story_tokens(&text_of.vocabulary, story, context))
         .collect::<Result<_, _>>()?;
     let cut = tokens.iter().filter(|(_, cut)| *cut).count();
-    let read = |(tokens, _): &(Vec<u32>, bool)| -> Result<Vec<Vec<Prediction>>, EngineError> {
+    let read = |(tokens, _): &(Vec<u32>, bool)| -> Result<Vec<(Vec<Prediction>, u32)>, EngineError> {
+        let positions = tokens.len().max(1);
         let mut engines = kinds
             .iter()
-            .map(|&kind| subject.engine(kind, context))
+            .map(|&kind| subject.engine(kind, positions))
             .collect::<Result<Vec<Box<dyn Engine + '_>>, _>>()?;
         let mut others: Vec<&mut dyn Engine> = Vec::new();
         for engine in &mut engines {
             others.push(engine.as_mut());
         }
-        let readings = read_story(&mut Fp32::new(&subject.weights, context), &mut others, tokens);
+        let readings = read_story(&mut Fp32::new(&subject.weights, positions), &mut others, tokens);
+        let saturations = engines.iter().map(|engine| engine.saturations());
         progress();
-        Ok(readings)
+        Ok(readings.into_iter().zip(std::iter::once(0).chain(saturations)).collect())
     };
     let readings = tokens.par_iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    if readings.iter().all(|story| story[0].is_empty()) {
+    if readings.iter().all(|story| story[0].0.is_empty()) {
         return Err(CompareError::NothingToPredict { context });
     }
+    let told = context.min(greedy::MOST_TOKENS);
     let mut own: Vec<Story> = kinds
         .par_iter()
         .map(Some)
         .chain(rayon::iter::once(None))
         .map(|kind| match kind {
-            Some(&kind) => greedy::of_engine(subject, kind, context),
-            None => Ok(greedy::of_fp32(subject, context)),
+            Some(&kind) => greedy::of_engine(subject, kind, told),
+            None => Ok(greedy::of_fp32(subject, told)),
         })
         .collect::<Result<_, _>>()?;
     own.rotate_right(1); // fp32 first, as in the readings
     let reference = own[0].tokens.clone();
     let all = std::iter::once(None).chain(kinds.iter().copied().map(Some));
     let engines = all.zip(own).enumerate().map(|(at, (kind, greedy))| {
-        let stories: Vec<_> = readings.iter().map(|story| story[at].clone()).collect();
+        let stories: Vec<_> = readings.iter().map(|story| story[at].0.clone()).collect();
+        let limited = readings.iter().map(|story| u64::from(story[at].1)).sum::<u64>();
         let first_divergence = greedy::first_difference(&reference, &greedy.tokens);
         EngineResult {
             name: kind.map_or("fp32", EngineKind::name),
             summary: Summary::of(stories.iter().flatten()),
             stories,
             first_divergence,
+            saturations: (kind == Some(EngineKind::Int8)).then(|| limited + u64::from(greedy.saturations)),
             same_text: greedy.text_before(&text_of.vocabulary, first_divergence),
             greedy,
             model_bytes: subject.bytes(kind),

@@ -67,11 +67,7 @@ fn page(comparison: &Comparison) -> Result<String, ReportError> {
         .map(|(svg, caption)| format!("<figure>{svg}<figcaption>{caption}</figcaption></figure>\n"))
         .collect();
     let model = escape(&comparison.model);
-    let mut notes: Vec<String> = comparison.left_out.iter().map(|note| escape(note)).collect();
-    if comparison.cut > 0 {
-        notes.push(format!("{} stories were longer than the context, and cut.", comparison.cut));
-    }
-    let notes: String = notes.iter().map(|note| format!("<p>{note}</p>\n")).collect();
+    let notes: String = comparison.notes().iter().map(|note| format!("<p>{}</p>\n", escape(note))).collect();
     Ok(format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\

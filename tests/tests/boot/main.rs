@@ -19,6 +19,7 @@ mod processors;
 mod refusals;
 mod settings;
 mod shapes;
+mod smollm2;
 mod speed;
 mod stack;
 mod story;
@@ -48,6 +49,7 @@ fn main() {
         memory::cases(),
         cut_off::cases(),
         shapes::cases(),
+        smollm2::cases(),
         speed::cases(),
         media::cases(),
         talk::cases(),

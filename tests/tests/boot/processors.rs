@@ -20,7 +20,7 @@ use crate::{
     trace::{compare, equals},
 };
 
-/// Forward passes: each is some fifty jobs for the crew.
+/// Forward passes: each is some fifty jobs for the workers.
 const TOKENS: u32 = 64;
 /// Bochs takes turns between its processors, so it is slow.
 const FEW_TOKENS: u32 = 16;

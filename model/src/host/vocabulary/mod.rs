@@ -80,7 +80,7 @@ pub enum TokenizerError {
         limit: usize,
     },
     /// The packed vocabulary's numbers do not hold it.
-    #[error("the tokenizer is too large: at most 256 MB of text can be packed")]
+    #[error("the tokenizer is too large: at most 256 MiB of text can be packed")]
     TooLarge,
 }
 

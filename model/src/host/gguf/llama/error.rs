@@ -75,11 +75,13 @@ pub enum LlamaError {
     /// RoPE is scaled in a way that is not supported.
     #[error(
         "the model's RoPE is scaled by {0:?} (llama.rope.scaling.type); \
-         only linear scaling and Llama 3's rope_freqs.weight are run"
+         only linear scaling and Llama 3's rope_freqs.weight are run, take a model with one of them"
     )]
     RopeScaling(String),
     /// Something that changes the answer and is not supported.
-    #[error("the model has {what} ({key} is {value}); only Llama models without that are run")]
+    #[error(
+        "the model has {what} ({key} is {value}), which is not run; take a plain Llama model, such as SmolLM2"
+    )]
     Feature {
         /// What it is called.
         what: &'static str,
@@ -100,7 +102,7 @@ pub enum LlamaError {
         value: String,
     },
     /// A tensor of biases.
-    #[error("the model has biases ({0}); only Llama models without biases are run")]
+    #[error("the model has biases ({0}), which are not run; take a plain Llama model, such as SmolLM2")]
     Bias(String),
     /// A tensor is not there.
     #[error("the model has no tensor {0}; download it again, or convert it again")]
