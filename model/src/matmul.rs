@@ -12,8 +12,9 @@
 //! totals lose bits before they are added.
 use crate::allocation::Allocator;
 use crate::fixed::{Scale, absmax};
+use crate::matrix::factors::Vector;
 use crate::matrix::{
-    Bits, Coding, GROUPED_ACTIVATION, Grouped, Matrix, SCALE_BITS, TILE_COLS, TILE_ROWS, WEIGHT_ZERO,
+    Bits, Coding, GROUPED_ACTIVATION, Grouped, Matrix, SCALE_BITS, TILE_COLS, TILE_ROWS, Tile, WEIGHT_ZERO,
 };
 use crate::simd::{GROUPS, Operand, PRODUCT_SHIFT, Simd};
 use crate::workers::Processors;
@@ -164,7 +165,6 @@ fn block_of_rows(w: &Matrix, block: usize, x: &Activations, y: &mut [i32; TILE_R
 
 /// The totals of 16 rows, and how many bits they have lost.
 #[inline(never)]
-#[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot"))] // kernel/pc/program.ld
 fn block_of_groups(
     w: &Matrix,
     grouped: Grouped,
@@ -177,31 +177,51 @@ fn block_of_groups(
     // Each 64 groups make a total below 2^31.
     let lost = groups.div_ceil(GROUPS).next_power_of_two().trailing_zeros();
     y.fill(0);
-    let mut total = [0; TILE_ROWS];
-    for (group, (&start, &half_sum)) in x.starts[..groups].iter().zip(&x.half_sums).enumerate() {
-        if group.is_multiple_of(GROUPS) {
-            add_total(y, &total, lost);
-            // Half of what rounding down takes from each group.
-            total.fill((groups - group).min(GROUPS) as i32 / 2);
+    let sums = x.starts[..groups].chunks(GROUPS).zip(x.half_sums.chunks(GROUPS));
+    for (starts, half_sums) in sums {
+        let groups = starts.len();
+        let weights = Weights {
+            bits: grouped.bits,
+            tiles: take(&mut tiles, groups * grouped.tiles()),
+            factors: take(&mut factors, groups * grouped.vectors()),
+        };
+        let operands = take(&mut operands, groups * grouped.columns / 2);
+        // Half of what rounding down takes from each group.
+        let mut total = [groups as i32 / 2; TILE_ROWS];
+        add_groups(x.simd, &weights, operands, starts, half_sums, &mut total);
+        for (y, total) in y.iter_mut().zip(total) {
+            *y = y.wrapping_add(total >> lost); // a damaged file's may overflow
         }
-        let mut sums = [start; TILE_ROWS];
-        x.simd.add_products(
-            grouped.bits,
-            take(&mut tiles, grouped.tiles()),
-            take(&mut operands, grouped.columns / 2),
-            &mut sums,
-        );
-        x.simd.add_group(&sums, take(&mut factors, grouped.vectors()), half_sum, &mut total);
     }
-    add_total(y, &total, lost);
     (grouped.shift() + PRODUCT_SHIFT + lost) as i32
 }
 
-/// `y += total / 2^lost`. A damaged file's may overflow.
-#[inline(never)] // twice
-fn add_total(y: &mut [i32; TILE_ROWS], total: &[i32; TILE_ROWS], lost: u32) {
-    for (y, total) in y.iter_mut().zip(total) {
-        *y = y.wrapping_add(total >> lost);
+/// The weights of some groups in 16 rows.
+struct Weights<'m> {
+    bits: Bits,
+    tiles: &'m [Tile],
+    factors: &'m [Vector],
+}
+
+/// Adds groups to the totals of 16 rows.
+#[inline(never)]
+#[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot.groups"))] // kernel/pc/program.ld
+fn add_groups(
+    simd: Simd,
+    weights: &Weights,
+    operands: &[Operand],
+    starts: &[i32],
+    half_sums: &[i32],
+    total: &mut [i32; TILE_ROWS],
+) {
+    let groups = starts.len();
+    let (tiles, vectors) = (weights.tiles.len() / groups, weights.factors.len() / groups);
+    let weights_of = weights.tiles.chunks_exact(tiles).zip(weights.factors.chunks_exact(vectors));
+    let x = operands.chunks_exact(operands.len() / groups).zip(starts).zip(half_sums);
+    for ((tiles, factors), ((operands, &start), &half_sum)) in weights_of.zip(x) {
+        let mut sums = [start; TILE_ROWS];
+        simd.add_products(weights.bits, tiles, operands, &mut sums);
+        simd.add_group(&sums, factors, half_sum, total);
     }
 }
 

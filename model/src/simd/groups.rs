@@ -29,6 +29,7 @@ macro_rules! add_group {
         /// As [`super::scalar::add_group`] for three vectors of factors.
         #[target_feature(enable = $feature)]
         #[inline(never)]
+        #[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot.groups"))] // kernel/pc/program.ld
         pub fn add_group_with_offsets(
             sums: &[i32; $crate::matrix::TILE_ROWS],
             factors: &[$crate::matrix::factors::Vector; 3],
@@ -78,6 +79,7 @@ macro_rules! add_group {
         /// As [`super::scalar::add_group`] for two vectors of factors.
         #[target_feature(enable = $feature)]
         #[inline(never)]
+        #[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot.groups"))] // kernel/pc/program.ld
         pub fn add_group(
             sums: &[i32; $crate::matrix::TILE_ROWS],
             factors: &[$crate::matrix::factors::Vector; 2],

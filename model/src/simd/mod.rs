@@ -139,7 +139,7 @@ impl Simd {
 
     /// `totals[r] += Σ_c codes[r][c] · x[c]`: the products of 16 rows, of as many columns as tiles have. x has two
     /// operands for four columns.
-    #[inline(never)]
+    #[inline(always)]
     pub fn add_products(self, bits: Bits, tiles: &[Tile], x: &[Operand], totals: &mut [i32; TILE_ROWS]) {
         let operands = match bits {
             Bits::Four => 4,

@@ -133,7 +133,7 @@ macro_rules! codes_of_a_column {
 /// There must be four of x for each tile, and one tile or more.
 #[target_feature(enable = "sse4.1")]
 #[inline(never)]
-#[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot"))] // kernel/pc/program.ld
+#[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot.groups"))] // kernel/pc/program.ld
 pub unsafe fn add_products_4(tiles: &[Tile], x: &[Operand], totals: &mut [i32; TILE_ROWS]) {
     for (half, totals) in totals.as_chunks_mut::<{ TILE_ROWS / 2 }>().0.iter_mut().enumerate() {
         // SAFETY: the caller's promise: the loop runs once or more, and reads 32 bytes at offset 0 or 32 of
