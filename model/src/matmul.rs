@@ -12,11 +12,11 @@
 //! totals lose bits before they are added.
 use crate::allocation::Allocator;
 use crate::fixed::{Scale, absmax};
-use crate::matrix::factors::Vector;
+use crate::matrix::factors::GROUP_ROWS;
 use crate::matrix::{
-    Bits, Coding, GROUPED_ACTIVATION, Grouped, Matrix, SCALE_BITS, TILE_COLS, TILE_ROWS, Tile, WEIGHT_ZERO,
+    Bits, Coding, GROUPED_ACTIVATION, Grouped, Matrix, SCALE_BITS, TILE_COLS, TILE_ROWS, WEIGHT_ZERO, tiles,
 };
-use crate::simd::{GROUPS, Operand, PRODUCT_SHIFT, Simd};
+use crate::simd::{GROUPS, GroupOfX, Operand, PRODUCT_SHIFT, Simd};
 use crate::workers::Processors;
 use alloc::vec::Vec;
 
@@ -45,11 +45,8 @@ const _: () = {
 pub struct Activations {
     /// The integers, as `simd` wants them for the matrix's codes: four operands for eight columns.
     operands: Vec<Operand>,
-    /// What the sum of each group starts at: minus the middle of the codes times `Σ x`, and half of what is
-    /// rounded away. Rows that have only a scale are one group.
-    starts: Vec<i32>,
-    /// `⌊Σ x / 2⌋` of each group.
-    half_sums: Vec<i32>,
+    /// What is known of x in each group of columns; rows that have only a scale are one.
+    groups: Vec<GroupOfX>,
     simd: Simd,
     /// 1 means `2^exponent`.
     exponent: i32,
@@ -64,15 +61,13 @@ impl Activations {
     /// Bytes of room for vectors of up to `cols` values.
     pub(crate) fn bytes(cols: usize) -> u64 {
         let (operands, groups) = Self::lengths(cols);
-        (operands * size_of::<Operand>() + 2 * groups * size_of::<i32>()) as u64
+        (operands * size_of::<Operand>() + groups * size_of::<GroupOfX>()) as u64
     }
 
     /// Room for vectors of up to `cols` values, for products by `simd`.
     pub(crate) fn new(allocator: &mut Allocator, cols: usize, simd: Simd) -> Self {
         let (operands, groups) = Self::lengths(cols);
-        let operands = allocator.zeroed(operands);
-        let (starts, half_sums) = (allocator.zeroed(groups), allocator.zeroed(groups));
-        Self { operands, starts, half_sums, simd, exponent: 0 }
+        Self { operands: allocator.zeroed(operands), groups: allocator.zeroed(groups), simd, exponent: 0 }
     }
 
     /// Takes over `values · unit`, for a unit above 0, as the input of a matrix of this coding: `x = values ·
@@ -97,8 +92,8 @@ impl Activations {
         let scale = Scale { exponent: unit.exponent - self.exponent - up as i32, ..unit };
         let nearest = |x: i32| scale.nearest_of_upper_half(x << up);
         let simd = self.simd;
-        let groups = self.operands.chunks_mut(columns / 2).zip(&mut self.starts).zip(&mut self.half_sums);
-        for (values, ((operands, start), half_sum)) in values.chunks(columns).zip(groups) {
+        let groups = self.operands.chunks_mut(columns / 2).zip(&mut self.groups);
+        for (values, (operands, group)) in values.chunks(columns).zip(groups) {
             let mut sum = 0;
             for (i, out) in operands.as_chunks_mut().0.iter_mut().enumerate() {
                 let values = values.get(i * EIGHT..).unwrap_or_default();
@@ -109,13 +104,13 @@ impl Activations {
                 }
                 *out = simd.eight(bits, &x);
             }
-            *start = start_of(sum, coding);
-            *half_sum = sum >> 1;
+            *group = GroupOfX { start: [start_of(sum, coding); 4], half_sum: [sum >> 1; 4] };
         }
     }
 }
 
-/// What a group's sum starts at, for a sum of x.
+/// What a group's sum of products starts at, for a sum of x: minus the middle of the codes times it, and half of
+/// what is rounded away.
 #[inline(always)]
 fn start_of(sum: i32, coding: Coding) -> i32 {
     match coding {
@@ -150,9 +145,9 @@ fn rows(w: &Matrix, first: usize, x: &Activations, y: &mut [i32]) {
 fn block_of_rows(w: &Matrix, block: usize, x: &Activations, y: &mut [i32; TILE_ROWS]) {
     let lost = match w.coding {
         Coding::Rows => {
-            y.fill(x.starts[0]);
-            let tiles = w.block(block).0;
-            x.simd.add_products(Bits::Eight, tiles, &x.operands[..2 * tiles.len()], y);
+            y.fill(x.groups[0].start[0]);
+            let tiles = tiles(w.block(block));
+            x.simd.add_products(tiles, &x.operands[..2 * tiles.len()], y);
             0
         }
         Coding::Groups(grouped) => block_of_groups(w, grouped, block, x, y),
@@ -172,57 +167,25 @@ fn block_of_groups(
     x: &Activations,
     y: &mut [i32; TILE_ROWS],
 ) -> i32 {
-    let (mut tiles, mut factors) = w.block(block);
-    let (mut operands, groups) = (&x.operands[..], grouped.groups(w.cols));
+    let groups = &x.groups[..grouped.groups(w.cols)];
     // Each 64 groups make a total below 2^31.
-    let lost = groups.div_ceil(GROUPS).next_power_of_two().trailing_zeros();
-    y.fill(0);
-    let sums = x.starts[..groups].chunks(GROUPS).zip(x.half_sums.chunks(GROUPS));
-    for (starts, half_sums) in sums {
-        let groups = starts.len();
-        let weights = Weights {
-            bits: grouped.bits,
-            tiles: take(&mut tiles, groups * grouped.tiles()),
-            factors: take(&mut factors, groups * grouped.vectors()),
-        };
-        let operands = take(&mut operands, groups * grouped.columns / 2);
-        // Half of what rounding down takes from each group.
-        let mut total = [groups as i32 / 2; TILE_ROWS];
-        add_groups(x.simd, &weights, operands, starts, half_sums, &mut total);
-        for (y, total) in y.iter_mut().zip(total) {
-            *y = y.wrapping_add(total >> lost); // a damaged file's may overflow
+    let lost = groups.len().div_ceil(GROUPS).next_power_of_two().trailing_zeros();
+    let mut weights = w.block(block);
+    for y in y.as_chunks_mut::<GROUP_ROWS>().0 {
+        y.fill(0);
+        let mut operands = &x.operands[..];
+        for groups in groups.chunks(GROUPS) {
+            // Half of what rounding down takes from each group.
+            let mut total = [groups.len() as i32 / 2; GROUP_ROWS];
+            let weights = take(&mut weights, groups.len() * grouped.bytes());
+            let operands = take(&mut operands, groups.len() * grouped.columns / 2);
+            x.simd.add_groups(grouped, weights, operands, groups, &mut total);
+            for (y, total) in y.iter_mut().zip(total) {
+                *y = y.wrapping_add(total >> lost); // a damaged file's may overflow
+            }
         }
     }
     (grouped.shift() + PRODUCT_SHIFT + lost) as i32
-}
-
-/// The weights of some groups in 16 rows.
-struct Weights<'m> {
-    bits: Bits,
-    tiles: &'m [Tile],
-    factors: &'m [Vector],
-}
-
-/// Adds groups to the totals of 16 rows.
-#[inline(never)]
-#[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot.groups"))] // kernel/pc/program.ld
-fn add_groups(
-    simd: Simd,
-    weights: &Weights,
-    operands: &[Operand],
-    starts: &[i32],
-    half_sums: &[i32],
-    total: &mut [i32; TILE_ROWS],
-) {
-    let groups = starts.len();
-    let (tiles, vectors) = (weights.tiles.len() / groups, weights.factors.len() / groups);
-    let weights_of = weights.tiles.chunks_exact(tiles).zip(weights.factors.chunks_exact(vectors));
-    let x = operands.chunks_exact(operands.len() / groups).zip(starts).zip(half_sums);
-    for ((tiles, factors), ((operands, &start), &half_sum)) in weights_of.zip(x) {
-        let mut sums = [start; TILE_ROWS];
-        simd.add_products(weights.bits, tiles, operands, &mut sums);
-        simd.add_group(&sums, factors, half_sum, total);
-    }
 }
 
 /// Takes the first items of a slice.

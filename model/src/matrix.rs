@@ -1,23 +1,23 @@
 //! Matrices of weights of few bits, in the order in which SIMD reads them.
 //!
-//! W (rows, cols) is cut into blocks of 16 rows; a block is a row of [`Tile`]s, each of which holds a few columns
-//! of its 16 rows: 4 columns of bytes, or 8 columns of 4-bit codes. Rows and columns that fill up a tile are
-//! zero.
+//! W (rows, cols) is cut into blocks of 16 rows. How a block is written is the matrix's [`Coding`]. Where rows have
+//! only a scale, it is a row of [`Tile`]s, each of which holds 4 columns of its 16 rows. Where columns are in
+//! groups, it is two times 8 rows, and these are group after group: first the codes, 32 bits of each row after the
+//! other, then the factors ([`factors`]). Rows and columns that fill up tiles and groups are zero.
 //!
-//! How a weight is written is the matrix's [`Coding`]. A weight of 8 bits is an i8; its byte is `w + 128`, which
-//! has no sign ([`crate::simd`] says why).
+//! A weight of 8 bits is an i8; its byte is `w + 128`, which has no sign ([`crate::simd`] says why).
 mod coding;
 pub mod factors;
 
 pub use coding::{Bits, Coding, GROUPED_ACTIVATION, Grouped, O_BITS};
-use factors::{Factors, Vector, row_of};
+use factors::{Factors, GROUP_ROWS};
 
 use crate::fixed::Scale;
 use bytemuck::{Pod, Zeroable};
 
 /// Rows of a tile.
 pub const TILE_ROWS: usize = 16;
-/// Bytes of a row in a tile.
+/// Columns of a tile.
 pub const TILE_COLS: usize = 4;
 /// Bytes of a tile: one cache line.
 pub const TILE_BYTES: usize = TILE_ROWS * TILE_COLS;
@@ -28,7 +28,7 @@ pub const SCALE_BITS: u32 = 16;
 /// The byte of a weight of zero.
 pub const WEIGHT_ZERO: i32 = 128;
 
-/// The codes of 16 rows: row r's four bytes are at 4r.
+/// The weights of 16 rows and 4 columns: row r's four bytes are at 4r.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C, align(64))]
 pub struct Tile(pub [u8; TILE_BYTES]);
@@ -61,10 +61,8 @@ pub struct Matrix<'m> {
     pub fraction_bits: i32,
     /// A scale for each row, up to a multiple of [`TILE_ROWS`]; each of [`SCALE_BITS`].
     pub scales: &'m [u32],
-    /// The tiles, block by block.
-    pub tiles: &'m [Tile],
-    /// The factors, block by block and in it group by group; none where rows have only a scale.
-    pub factors: &'m [Vector],
+    /// The blocks.
+    pub blocks: &'m [u8],
 }
 
 impl<'m> Matrix<'m> {
@@ -73,22 +71,21 @@ impl<'m> Matrix<'m> {
         rows.div_ceil(TILE_ROWS)
     }
 
-    /// The tiles and factors of one block.
+    /// The bytes of one block.
     #[inline(always)]
-    pub fn block(&self, block: usize) -> (&'m [Tile], &'m [Vector]) {
-        let (tiles, vectors) = self.coding.in_block(self.cols);
-        (&self.tiles[block * tiles..][..tiles], &self.factors[block * vectors..][..vectors])
+    pub fn block(&self, block: usize) -> &'m [u8] {
+        let bytes = self.coding.block_bytes(self.cols);
+        &self.blocks[block * bytes..][..bytes]
     }
 
     /// Writes a row of weights into `out` (cols,), as numbers with `fraction_bits`: the embedding of a token.
     /// `out = weight · 2^(fraction bits)`, rounded to the nearest.
     pub fn gather_row(&self, row: usize, fraction_bits: i32, out: &mut [i32]) {
         let scale = Scale::new(self.scales[row].into(), self.exponent + fraction_bits);
-        let (block, row) = (row / TILE_ROWS, row % TILE_ROWS);
-        let (tiles, factors) = self.block(block);
+        let (block, row) = (self.block(row / TILE_ROWS), row % TILE_ROWS);
         match self.coding {
             Coding::Rows => {
-                for (tile, four) in tiles.iter().zip(out.chunks_mut(TILE_COLS)) {
+                for (tile, four) in tiles(block).iter().zip(out.chunks_mut(TILE_COLS)) {
                     for (out, &byte) in four.iter_mut().zip(&tile.rows()[row]) {
                         *out = scale.nearest(i32::from(byte) - WEIGHT_ZERO);
                     }
@@ -96,11 +93,12 @@ impl<'m> Matrix<'m> {
             }
             Coding::Groups(grouped) => {
                 let half = Scale { exponent: scale.exponent - 1, ..scale };
-                let groups = tiles.chunks_exact(grouped.tiles()).zip(factors.chunks_exact(grouped.vectors()));
-                for ((tiles, factors), out) in groups.zip(out.chunks_mut(grouped.columns)) {
-                    let Factors { d, o } = row_of(factors, row);
+                let rows = &block[row / GROUP_ROWS * (block.len() / 2)..];
+                for (group, out) in rows.chunks(grouped.bytes()).zip(out.chunks_mut(grouped.columns)) {
+                    let (codes, factors) = group.split_at(grouped.code_bytes());
+                    let Factors { d, o } = factors::of_row(factors, row % GROUP_ROWS);
                     for (column, out) in out.iter_mut().enumerate() {
-                        let doubled = grouped.doubled(code(tiles, grouped.bits, row, column));
+                        let doubled = grouped.doubled(code(codes, grouped, row % GROUP_ROWS, column));
                         *out = half.nearest(d as i32 * doubled + (o << grouped.shift()));
                     }
                 }
@@ -109,11 +107,19 @@ impl<'m> Matrix<'m> {
     }
 }
 
+/// The tiles of a block whose rows have only a scale.
+#[inline(always)]
+pub fn tiles(block: &[u8]) -> &[Tile] {
+    bytemuck::cast_slice(block)
+}
+
 /// The code of a row and a column of a group.
-fn code(tiles: &[Tile], bits: Bits, row: usize, column: usize) -> u8 {
-    match bits {
-        Bits::Eight => tiles[column / 4].rows()[row][column % 4],
-        Bits::Four => tiles[column / 8].rows()[row][column % 8 / 2] >> (4 * (column % 2)) & 0xF,
+fn code(codes: &[u8], grouped: Grouped, row: usize, column: usize) -> u8 {
+    let (word, column) = (column / grouped.word_columns(), column % grouped.word_columns());
+    let at = 4 * (GROUP_ROWS * word + row);
+    match grouped.bits {
+        Bits::Eight => codes[at + column],
+        Bits::Four => codes[at + column / 2] >> (4 * (column % 2)) & 0xF,
     }
 }
 

@@ -144,7 +144,7 @@ fn tensor<R: Read + Seek>(
     let matrix = matrix(checkpoint, residual_bits, entry)?;
     entry.exponent = matrix.exponent;
     entry.fraction_bits = matrix.fraction_bits;
-    Ok([bytes_of(&matrix.scales), bytes_of(&matrix.tiles), bytes_of(&matrix.factors)].concat())
+    Ok([bytemuck::cast_slice(&matrix.scales), matrix.blocks()].concat())
 }
 
 /// A matrix as its entry has it.

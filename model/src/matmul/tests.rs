@@ -29,7 +29,7 @@ proptest! {
             prop_assert!(i32::from(got).abs() <= limit);
         }
         prop_assert!(i32::from(got[1]) >= limit / 2);
-        prop_assert_eq!(input.starts[0], 0);
+        prop_assert_eq!(input.groups[0].start[0], 0);
     }
 
     #[test]
@@ -91,9 +91,9 @@ fn the_largest_sums_do_not_overflow() {
                         Scale::new(1, 0),
                         Coding::Rows,
                     );
-                    let mut totals = [input.starts[0]; 16];
+                    let mut totals = [input.groups[0].start[0]; 16];
                     let operands = &input.operands[..2 * tiles.len()];
-                    simd.add_products(Bits::Eight, &tiles, operands, &mut totals);
+                    simd.add_products(&tiles, operands, &mut totals);
                     assert_eq!(totals.map(i64::from), [exact; 16], "{simd:?}");
                 }
             }

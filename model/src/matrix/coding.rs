@@ -13,6 +13,7 @@
 //! all weights of a group alike.
 //!
 //! The product of a group, and what keeps it in 32 bits: [`crate::matmul`].
+use super::factors::{D_BYTES, D_O_BYTES, GROUP_ROWS};
 use super::{TILE_BYTES, TILE_COLS, TILE_ROWS};
 use crate::simd::{MORE_WITHOUT_OFFSETS, SUM_SHIFT};
 
@@ -100,19 +101,19 @@ impl Grouped {
         }
     }
 
-    /// Columns of a tile: 16 rows of them fill it.
-    pub const fn tile_columns(self) -> usize {
-        TILE_BYTES * 8 / TILE_ROWS / self.bits as usize
+    /// Bytes of the codes of 8 rows of a group.
+    pub const fn code_bytes(self) -> usize {
+        GROUP_ROWS * self.columns * self.bits as usize / 8
     }
 
-    /// Tiles of a group.
-    pub const fn tiles(self) -> usize {
-        self.columns / self.tile_columns()
+    /// Bytes of 8 rows of a group: first the codes, then the factors.
+    pub const fn bytes(self) -> usize {
+        self.code_bytes() + if self.offsets { D_O_BYTES } else { D_BYTES }
     }
 
-    /// Vectors of factors for the 16 rows of a group: see [`super::factors`].
-    pub const fn vectors(self) -> usize {
-        if self.offsets { 3 } else { 2 }
+    /// Columns whose codes are 32 bits of a row.
+    pub const fn word_columns(self) -> usize {
+        u32::BITS as usize / self.bits as usize
     }
 
     /// Groups that hold so many columns.
@@ -136,14 +137,11 @@ const _: () = {
 };
 
 impl Coding {
-    /// Tiles and vectors of factors in a block of 16 rows of `cols` columns.
-    pub const fn in_block(self, cols: usize) -> (usize, usize) {
+    /// Bytes of a block of 16 rows of `cols` columns.
+    pub const fn block_bytes(self, cols: usize) -> usize {
         match self {
-            Self::Rows => (cols.div_ceil(TILE_COLS), 0),
-            Self::Groups(grouped) => {
-                let groups = grouped.groups(cols);
-                (groups * grouped.tiles(), groups * grouped.vectors())
-            }
+            Self::Rows => cols.div_ceil(TILE_COLS) * TILE_BYTES,
+            Self::Groups(grouped) => grouped.groups(cols) * grouped.bytes() * (TILE_ROWS / GROUP_ROWS),
         }
     }
 

@@ -1,7 +1,6 @@
 //! Which tensors a packed model has, and in which order: the order in which they are read.
 use crate::engine::EngineKind;
-use crate::matrix::factors::Vector;
-use crate::matrix::{Coding, Matrix, TILE_BYTES, TILE_ROWS};
+use crate::matrix::{Coding, Matrix, TILE_ROWS};
 use crate::sectorllm::SectorllmWeights;
 use crate::shape::Shape;
 use crate::tables::{EXP2_ENTRIES, SIGMOID_ENTRIES};
@@ -103,21 +102,11 @@ impl Entry {
         match self.kind {
             Kind::Vocabulary | Kind::Sectorllm => cols,
             kind if kind.is_matrix() => {
-                let factors = self.blocks() * self.coding.in_block(self.cols as usize).1 as u64;
-                4 * self.scales() as u64 + self.tile_bytes() + factors * size_of::<Vector>() as u64
+                let blocks = Matrix::blocks(self.rows as usize) as u64;
+                4 * self.scales() as u64 + blocks * self.coding.block_bytes(self.cols as usize) as u64
             }
             _ => 4 * rows * cols,
         }
-    }
-
-    /// Bytes of a matrix's tiles.
-    pub fn tile_bytes(&self) -> u64 {
-        self.blocks() * (self.coding.in_block(self.cols as usize).0 * TILE_BYTES) as u64
-    }
-
-    /// Blocks of 16 rows.
-    fn blocks(&self) -> u64 {
-        Matrix::blocks(self.rows as usize) as u64
     }
 
     /// Bytes from the start of this tensor to the start of the next.

@@ -241,8 +241,7 @@ impl<'m> Tensors<'m> {
     fn matrix(&mut self, kind: Kind) -> Matrix<'m> {
         let (entry, bytes) = self.next_bytes(kind);
         let (rows, cols) = (entry.rows as usize, entry.cols as usize);
-        let (scales, codes) = bytes.split_at(size_of::<u32>() * entry.scales());
-        let (tiles, factors) = codes.split_at(entry.tile_bytes() as usize);
+        let (scales, blocks) = bytes.split_at(size_of::<u32>() * entry.scales());
         Matrix {
             rows,
             cols,
@@ -250,8 +249,7 @@ impl<'m> Tensors<'m> {
             exponent: entry.exponent,
             fraction_bits: entry.fraction_bits,
             scales: cast_slice(scales),
-            tiles: cast_slice(tiles),
-            factors: cast_slice(factors),
+            blocks,
         }
     }
 }

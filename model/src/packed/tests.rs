@@ -214,7 +214,7 @@ fn numbers_that_no_packer_writes_are_refused() {
 fn memory_is_the_sum_of_what_is_allocated() {
     let packed = load(&small()).unwrap();
     let (header, model) = (&packed.header, packed.model().unwrap());
-    let tiles = |matrix: &crate::matrix::Matrix| 64 * matrix.tiles.len() + 4 * matrix.scales.len();
+    let tiles = |matrix: &crate::matrix::Matrix| matrix.blocks.len() + 4 * matrix.scales.len();
     let matrices: usize = model.layers.iter().flat_map(|l| [&l.wqkv, &l.wo, &l.w13, &l.w2]).map(tiles).sum();
     let memory = header.memory(5);
     assert!(memory.weights > matrices as u64);

@@ -1,115 +1,70 @@
-//! What a group of columns is in 16 rows: the same instructions for SSE2 and SSE4.1 but for the product of 32-bit
-//! lanes. In assembly because a compiler for 16-bit code makes three times the bytes of it.
-use crate::matrix::factors::Vector;
+//! The weights of 8 rows in groups of columns: one loop over the groups, with the products of a group in it, for
+//! SSE2 and SSE4.1, which bring their own products and their own way to use the factors. In assembly, as a
+//! compiler for 16-bit code makes three times the bytes of it, and no order that QEMU's translator likes.
+use crate::matrix::factors::GROUP_ROWS;
+use bytemuck::{Pod, Zeroable};
 
-/// What the instructions mask lanes with.
-#[repr(C)]
-pub struct Masks {
-    /// d, the lowest 12 bits.
-    pub d: Vector,
-    /// d of two rows, the lower 16 bits.
-    pub lower_d: Vector,
-    /// The second byte.
-    pub second: Vector,
-    /// The third byte.
-    pub third: Vector,
+/// What is known of x in a group of columns.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C, align(16))]
+pub struct GroupOfX {
+    /// What the sums of products start at, four times.
+    pub start: [i32; 4],
+    /// `⌊Σ x / 2⌋`, four times.
+    pub half_sum: [i32; 4],
 }
 
-pub static MASKS: Masks = Masks {
-    d: Vector([0xFFF; 4]),
-    lower_d: Vector([0xFFFF; 4]),
-    second: Vector([0xFF00; 4]),
-    third: Vector([0xFF_0000; 4]),
-};
+/// Totals of 8 rows, and what the loop has no register for.
+#[repr(C)]
+pub struct Totals {
+    pub rows: [i32; GROUP_ROWS],
+    /// Words of 32 bits in which a row's codes of a group are.
+    pub words: u32,
+}
 
-/// `add_group_with_offsets` and `add_group` for a target feature and its instructions for the product of the
-/// lanes of two registers; these may use xmm0.
-macro_rules! add_group {
-    ($feature:literal, $multiply:ident) => {
-        /// As [`super::scalar::add_group`] for three vectors of factors.
+const _: () =
+    assert!(size_of::<GroupOfX>() == 32 && core::mem::offset_of!(Totals, words) == 32, "in assembly");
+
+/// A function for a target feature: for all groups, `start` sets the sums in xmm0 and xmm1, `products` adds 32
+/// bits of codes of 8 rows, of which there are `words`, and `factors` makes them the group's part of the totals.
+macro_rules! add_groups {
+    ($name:ident, $feature:literal, $doc:literal, $start:expr, $products:expr, $factors:expr) => {
+        #[doc = $doc]
+        ///
+        /// # Safety
+        /// There must be one group or more; as many groups of weights; two operands for each 4 columns; and one or
+        /// more words.
         #[target_feature(enable = $feature)]
         #[inline(never)]
         #[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot.groups"))] // kernel/pc/program.ld
-        pub fn add_group_with_offsets(
-            sums: &[i32; $crate::matrix::TILE_ROWS],
-            factors: &[$crate::matrix::factors::Vector; 3],
-            half_sum: i32,
-            y: &mut [i32; $crate::matrix::TILE_ROWS],
+        pub unsafe fn $name(
+            weights: &[u8],
+            operands: &[super::Operand],
+            groups: &[super::GroupOfX],
+            totals: &mut super::groups::Totals,
         ) {
-            let half_sum = [half_sum; 4];
-            // SAFETY: the four rounds read the 64 bytes of `sums` and read and write those of `y`, from offset 48
-            // down to 0; before them and in them the 48 bytes of `factors`, which are aligned to 16, as the masks
-            // are, the 16 bytes of `half_sum` and the masks are read. Only the registers that are named are used,
-            // and the caller's feature.
+            // SAFETY: the caller's promise: each round reads a group's weights, its operands and what is known of x,
+            // 32 bytes; it reads the 36 bytes of `totals` and writes the first 32. It uses only the registers
+            // that it names, and the caller's feature.
             unsafe {
                 core::arch::asm!(
-                    "movdqa xmm4, [{masks}]",
-                    // the top bytes are row 12's and on
-                    "movdqa xmm6, [{factors}]; movdqa xmm5, [{factors} + 16]; movdqa xmm7, [{factors} + 32]",
-                    "psrld xmm6, 24; psrld xmm5, 16; psrld xmm7, 8",
-                    "pand xmm5, [{masks} + 32]; pand xmm7, [{masks} + 48]",
-                    "por xmm6, xmm5; por xmm6, xmm7",
                     "2:",
-                    "movups xmm7, [{sums} + {at}]; movups xmm3, [{half_sum}]",
-                    "movdqa xmm5, xmm6; pslld xmm6, 8",
-                    "pand xmm5, xmm4; psrad xmm6, 20", // d, o
-                    "psrad xmm7, 3",
-                    $multiply!("xmm7", "xmm5"),
-                    $multiply!("xmm6", "xmm3"),
-                    "movups xmm2, [{y} + {at}]",
-                    "paddd xmm7, xmm6; psrad xmm7, 6",
-                    "paddd xmm7, xmm2",
-                    "movups [{y} + {at}], xmm7",
-                    "sub {at}, 16; js 3f",
-                    "movdqa xmm6, [{factors} + {at}]; jmp 2b",
+                    "mov {words:e}, [{totals} + 32]",
+                    $start,
                     "3:",
-                    masks = in(reg) &raw const super::groups::MASKS,
-                    half_sum = in(reg) half_sum.as_ptr(),
-                    sums = in(reg) sums.as_ptr(),
-                    factors = in(reg) factors.as_ptr(),
-                    y = in(reg) y.as_mut_ptr(),
-                    at = inout(reg) 48usize => _,
-                    out("xmm0") _, out("xmm2") _, out("xmm3") _, out("xmm4") _,
-                    out("xmm5") _, out("xmm6") _, out("xmm7") _,
-                    options(nostack),
-                );
-            }
-        }
-
-        /// As [`super::scalar::add_group`] for two vectors of factors.
-        #[target_feature(enable = $feature)]
-        #[inline(never)]
-        #[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot.groups"))] // kernel/pc/program.ld
-        pub fn add_group(
-            sums: &[i32; $crate::matrix::TILE_ROWS],
-            factors: &[$crate::matrix::factors::Vector; 2],
-            y: &mut [i32; $crate::matrix::TILE_ROWS],
-        ) {
-            // SAFETY: the two rounds read the 32 bytes of `factors`, which are aligned to 16, as the masks are, and
-            // the 64 bytes of `sums`, and read and write those of `y`. Only the registers that are named are used,
-            // and the caller's feature.
-            unsafe {
-                core::arch::asm!(
-                    "2:",
-                    "movdqa xmm6, [{factors}]",
-                    "movups xmm7, [{sums}]; movups xmm2, [{sums} + 16]",
-                    "movdqa xmm5, xmm6; psrld xmm6, 16",
-                    "pand xmm5, [{masks} + 16]",
-                    "psrad xmm7, 6; psrad xmm2, 6",
-                    $multiply!("xmm7", "xmm5"),
-                    $multiply!("xmm2", "xmm6"),
-                    "movups xmm5, [{y}]; movups xmm6, [{y} + 16]",
-                    "psrad xmm7, 6; psrad xmm2, 6",
-                    "paddd xmm7, xmm5; paddd xmm2, xmm6",
-                    "movups [{y}], xmm7; movups [{y} + 16], xmm2",
-                    "add {factors}, 16; add {sums}, 32; add {y}, 32",
+                    $products,
+                    "dec {words:e}; jnz 3b",
+                    $factors,
+                    "add {groups}, 32",
                     "dec {count}; jnz 2b",
-                    masks = in(reg) &raw const super::groups::MASKS,
-                    sums = inout(reg) sums.as_ptr() => _,
-                    factors = inout(reg) factors.as_ptr() => _,
-                    y = inout(reg) y.as_mut_ptr() => _,
-                    count = inout(reg) 2usize => _,
-                    out("xmm0") _, out("xmm2") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
+                    w = inout(reg) weights.as_ptr() => _,
+                    x = inout(reg) operands.as_ptr() => _,
+                    groups = inout(reg) groups.as_ptr() => _,
+                    totals = in(reg) totals,
+                    count = inout(reg) groups.len() => _,
+                    words = out(reg) _,
+                    out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
+                    out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
                     options(nostack),
                 );
             }
@@ -117,4 +72,4 @@ macro_rules! add_group {
     };
 }
 
-pub(super) use add_group;
+pub(super) use add_groups;

@@ -5,8 +5,8 @@
 //!
 //! | operation | equation | for |
 //! | --- | --- | --- |
-//! | [`Simd::add_products`] | `totals[r] += Σ_c codes[r][c] · x[c]`, 16 rows | matrices |
-//! | [`Simd::add_group`] | `y[r] += ⌊(⌊s[r] / 2^k⌋ · d[r] + o[r] · half sum) / 2^6⌋` | matrices in groups |
+//! | [`Simd::add_products`] | `totals[r] += Σ_c bytes[r][c] · x[c]`, 16 rows | matrices |
+//! | [`Simd::add_groups`] | `totals[r] += Σ_g ⌊(⌊s[r] / 2^k⌋ · d[r] + o[r] · half sum) / 2^6⌋` with `s[r] = start + Σ_c codes[r][c] · x[c]`, 8 rows | matrices in groups |
 //! | [`Simd::columns`] | `sums[c] = start + Σ_r pairs[r][c] · x[r]`, 8 columns | queries · keys, weights · values |
 //! | [`Simd::rescale`] | `x = ⌊x · scale / 2^(16 + shift)⌋` | outputs of matrices, scores |
 //! | [`Simd::distances`] | `x = min(max - x, farthest)` | softmax |
@@ -20,8 +20,8 @@
 //! boot.
 #[cfg(doc)]
 use crate::matrix::WEIGHT_ZERO;
-use crate::matrix::factors::Vector;
-use crate::matrix::{Bits, TILE_ROWS, Tile};
+use crate::matrix::factors::GROUP_ROWS;
+use crate::matrix::{Bits, Grouped, TILE_ROWS, Tile};
 use bytemuck::{Pod, Zeroable};
 #[cfg(target_arch = "x86")]
 use core::arch::x86 as intrinsics;
@@ -29,12 +29,18 @@ use core::arch::x86 as intrinsics;
 use core::arch::x86_64 as intrinsics;
 
 mod groups;
+pub use groups::GroupOfX;
+use groups::Totals;
 mod scalar;
 pub mod self_test;
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 mod sse2;
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+mod sse2_groups;
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 mod sse41;
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+mod sse41_groups;
 #[cfg(test)]
 mod tests;
 // Elsewhere there is no proof of either.
@@ -137,36 +143,37 @@ impl Simd {
         }
     }
 
-    /// `totals[r] += Σ_c codes[r][c] · x[c]`: the products of 16 rows, of as many columns as tiles have. x has two
+    /// `totals[r] += Σ_c bytes[r][c] · x[c]`: the products of 16 rows, of as many columns as tiles have. x has two
     /// operands for four columns.
     #[inline(always)]
-    pub fn add_products(self, bits: Bits, tiles: &[Tile], x: &[Operand], totals: &mut [i32; TILE_ROWS]) {
-        let operands = match bits {
-            Bits::Four => 4,
-            Bits::Eight => 2,
-        };
-        assert!(tiles.len() * operands == x.len() && !x.is_empty(), "a number for each column");
-        match bits {
-            Bits::Four => call!(self, add_products_4(tiles, x, totals)),
-            Bits::Eight => call!(self, add_products_8(tiles, x, totals)),
-        }
+    pub fn add_products(self, tiles: &[Tile], x: &[Operand], totals: &mut [i32; TILE_ROWS]) {
+        assert!(2 * tiles.len() == x.len() && !x.is_empty(), "a number for each column");
+        call!(self, add_products(tiles, x, totals));
     }
 
-    /// `y[r] += ⌊(⌊s[r] / 2^k⌋ · d[r] + o[r] · half sum) / 2^6⌋`: what a group of columns is in 16 rows, from its sums
-    /// of products s, its factors d and o and half its sum of x. k is [`crate::matrix::Grouped::shift`].
-    #[inline(always)]
-    pub fn add_group(
+    /// `totals[r] += Σ_g ⌊(⌊s[r] / 2^k⌋ · d[r] + o[r] · half sum) / 2^6⌋` with `s[r] = start + Σ_c codes[r][c] · x[c]`: what groups of
+    /// columns are in 8 rows. x has two operands for four columns; k is [`Grouped::shift`].
+    pub fn add_groups(
         self,
-        sums: &[i32; TILE_ROWS],
-        factors: &[Vector],
-        half_sum: i32,
-        y: &mut [i32; TILE_ROWS],
+        grouped: Grouped,
+        weights: &[u8],
+        x: &[Operand],
+        groups: &[GroupOfX],
+        totals: &mut [i32; GROUP_ROWS],
     ) {
-        if let Ok(factors) = factors.try_into() {
-            call!(self, add_group_with_offsets(sums, factors, half_sum, y));
-        } else if let Ok(factors) = factors.try_into() {
-            call!(self, add_group(sums, factors, y));
+        assert!(
+            !groups.is_empty() && weights.len() == groups.len() * grouped.bytes(),
+            "weights of each group"
+        );
+        assert!(x.len() == groups.len() * grouped.columns / 2, "a number for each column");
+        let words = (grouped.columns / grouped.word_columns()) as u32;
+        let mut all = Totals { rows: *totals, words };
+        match (grouped.bits, grouped.offsets) {
+            (Bits::Four, _) => call!(self, add_groups_of_4_bits(weights, x, groups, &mut all)),
+            (Bits::Eight, true) => call!(self, add_groups_with_offsets(weights, x, groups, &mut all)),
+            (Bits::Eight, false) => call!(self, add_groups_of_8_bits(weights, x, groups, &mut all)),
         }
+        *totals = all.rows;
     }
 
     /// `sums[c] = start + Σ_r pairs[r · stride + c] · x[r]`

@@ -1,7 +1,8 @@
 //! What each operation gives, in plain integer instructions, which run everywhere.
-use super::{COLUMNS, MORE_WITHOUT_OFFSETS, Operand, PRODUCT_SHIFT, Pair, SUM_SHIFT};
-use crate::matrix::factors::{Factors, Vector, row_of};
-use crate::matrix::{SCALE_BITS, TILE_ROWS, Tile};
+use super::groups::Totals;
+use super::{COLUMNS, GroupOfX, Operand, PRODUCT_SHIFT, Pair};
+use crate::matrix::factors::{self, Factors, GROUP_ROWS};
+use crate::matrix::{Bits, Grouped, SCALE_BITS, TILE_ROWS, Tile};
 
 /// `x0` and `x1` as the halves of a number, four times: what `pmaddwd` wants.
 #[inline(always)]
@@ -33,55 +34,78 @@ impl Operand {
 /// Row by row, so that a 486's seven registers hold the sum; the block stays in the cache.
 #[optimize(speed)]
 #[inline(never)] // its callers have an operation each
-pub fn add_products_8(tiles: &[Tile], x: &[Operand], totals: &mut [i32; TILE_ROWS]) {
+pub fn add_products(tiles: &[Tile], x: &[Operand], totals: &mut [i32; TILE_ROWS]) {
     for (row, total) in totals.iter_mut().enumerate() {
-        for (tile, [even, odd]) in tiles.iter().zip(x.as_chunks().0) {
-            let ([x0, x2], [x1, x3]) = (even.numbers(), odd.numbers());
-            let [b0, b1, b2, b3] = tile.rows()[row].map(i32::from);
-            *total = total.wrapping_add(b0 * x0 + b1 * x1 + b2 * x2 + b3 * x3);
+        for (tile, x) in tiles.iter().zip(x.as_chunks().0) {
+            *total = total.wrapping_add(sum_of_bytes(tile.rows()[row], x));
         }
     }
 }
 
-/// `totals[r] += Σ_c codes[r][c] · x[c]`, for codes of 4 bits.
-#[inline(never)]
-pub fn add_products_4(tiles: &[Tile], x: &[Operand], totals: &mut [i32; TILE_ROWS]) {
-    for (row, total) in totals.iter_mut().enumerate() {
-        for (tile, x) in tiles.iter().zip(x.as_chunks::<4>().0) {
-            let mut codes = u32::from_le_bytes(tile.rows()[row]);
-            for x in x {
-                let ([x0, x4], code) = (x.numbers(), |shift: u32| (codes >> shift & 0xF) as i32);
-                *total = total.wrapping_add(code(0) * x0 + code(16) * x4);
-                codes >>= 4;
-            }
-        }
-    }
+/// [`super::Simd::add_groups`] for codes of 4 bits with offsets.
+pub fn add_groups_of_4_bits(weights: &[u8], x: &[Operand], groups: &[GroupOfX], totals: &mut Totals) {
+    add_groups(Grouped::four, weights, x, groups, totals);
 }
 
-/// `y[r] += ⌊(⌊s[r] / 2^k⌋ · d[r] + o[r] · half sum) / 2^6⌋`
-pub fn add_group_with_offsets(
-    sums: &[i32; TILE_ROWS],
-    factors: &[Vector; 3],
-    half_sum: i32,
-    y: &mut [i32; TILE_ROWS],
-) {
-    add_rows(SUM_SHIFT, sums, factors, half_sum, y);
+/// [`super::Simd::add_groups`] for codes of 8 bits with offsets.
+pub fn add_groups_with_offsets(weights: &[u8], x: &[Operand], groups: &[GroupOfX], totals: &mut Totals) {
+    add_groups(Grouped::eight_with_offsets, weights, x, groups, totals);
 }
 
-/// `y[r] += ⌊⌊s[r] / 2^k⌋ · d[r] / 2^6⌋`
-pub fn add_group(sums: &[i32; TILE_ROWS], factors: &[Vector; 2], y: &mut [i32; TILE_ROWS]) {
-    add_rows(SUM_SHIFT + MORE_WITHOUT_OFFSETS, sums, factors, 0, y);
+/// [`super::Simd::add_groups`] for codes of 8 bits without offsets.
+pub fn add_groups_of_8_bits(weights: &[u8], x: &[Operand], groups: &[GroupOfX], totals: &mut Totals) {
+    add_groups(Grouped::eight, weights, x, groups, totals);
 }
 
 /// What a damaged file makes too large overflows, as in SIMD.
-#[optimize(speed)]
-#[inline(never)] // twice
-fn add_rows(k: u32, sums: &[i32; TILE_ROWS], factors: &[Vector], half_sum: i32, y: &mut [i32; TILE_ROWS]) {
-    for (row, (y, sum)) in y.iter_mut().zip(sums).enumerate() {
-        let Factors { d, o } = row_of(factors, row);
-        let product = (sum >> k).wrapping_mul(d as i32).wrapping_add(o.wrapping_mul(half_sum));
-        *y = y.wrapping_add(product >> PRODUCT_SHIFT);
+#[inline(never)] // three times
+fn add_groups(
+    grouped: fn(usize) -> Grouped,
+    weights: &[u8],
+    x: &[Operand],
+    groups: &[GroupOfX],
+    totals: &mut Totals,
+) {
+    let grouped = grouped(2 * x.len() / groups.len());
+    let of_groups = weights.chunks_exact(grouped.bytes()).zip(x.chunks_exact(grouped.columns / 2));
+    for ((weights, x), group) in of_groups.zip(groups) {
+        let (codes, factors) = weights.split_at(grouped.code_bytes());
+        for (row, total) in totals.rows.iter_mut().enumerate() {
+            let words = codes.as_chunks::<4>().0.iter().skip(row).step_by(GROUP_ROWS);
+            let sum = match grouped.bits {
+                Bits::Eight => words
+                    .zip(x.as_chunks().0)
+                    .fold(group.start[0], |sum, (&bytes, x)| sum.wrapping_add(sum_of_bytes(bytes, x))),
+                Bits::Four => words
+                    .zip(x.as_chunks().0)
+                    .fold(group.start[0], |sum, (&bytes, x)| sum.wrapping_add(sum_of_codes(bytes, x))),
+            };
+            let Factors { d, o } = factors::of_row(factors, row);
+            let product = (sum >> grouped.shift()).wrapping_mul(d as i32);
+            let product = product.wrapping_add(o.wrapping_mul(group.half_sum[0]));
+            *total = total.wrapping_add(product >> PRODUCT_SHIFT);
+        }
     }
+}
+
+/// `Σ bytes · x` of four columns.
+#[inline(always)]
+fn sum_of_bytes(bytes: [u8; 4], [even, odd]: &[Operand; 2]) -> i32 {
+    let ([x0, x2], [x1, x3]) = (even.numbers(), odd.numbers());
+    let [b0, b1, b2, b3] = bytes.map(i32::from);
+    b0 * x0 + b1 * x1 + b2 * x2 + b3 * x3
+}
+
+/// `Σ codes · x` of eight columns.
+#[inline(always)]
+fn sum_of_codes(bytes: [u8; 4], x: &[Operand; 4]) -> i32 {
+    let codes = u32::from_le_bytes(bytes);
+    let code = |column: usize| (codes >> (4 * column) & 0xF) as i32;
+    let products = x.iter().enumerate().map(|(i, x)| {
+        let [a, b] = x.numbers();
+        code(i) * a + code(i + 4) * b
+    });
+    products.sum()
 }
 
 /// `sums[c] = start + Σ_r pairs[r · stride + c] · x[r]`

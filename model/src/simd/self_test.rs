@@ -1,12 +1,13 @@
 //! Do the SIMD instructions calculate on this very processor what they should? A boot asks before it relies
 //! on one.
-use super::{CACHED_ZERO, COLUMNS, Pair, Simd};
+use super::{CACHED_ZERO, COLUMNS, GroupOfX, Pair, Simd};
 use crate::crc32::CRC32;
-use crate::matrix::factors::Vector;
-use crate::matrix::{Bits, TILE_BYTES, TILE_ROWS, Tile, WEIGHT_ZERO};
+use crate::matrix::{Bits, Grouped, TILE_BYTES, TILE_ROWS, Tile, WEIGHT_ZERO};
 
 /// Tiles and rows of pairs.
 const LENGTH: usize = 6;
+/// Bytes of the largest group of 16 columns.
+const MOST_BYTES: usize = Grouped::eight_with_offsets(16).bytes();
 
 /// Numbers that look random: Marsaglia's xorshift, "Xorshift RNGs", with one of its full periods.
 struct Numbers(u32);
@@ -47,17 +48,19 @@ pub fn fingerprint(simd: Simd) -> u32 {
     add(&[simd.load(&tiles) as i32]);
 
     let mut y = [-WEIGHT_ZERO; TILE_ROWS];
-    for (bits, columns) in [(Bits::Eight, 4), (Bits::Four, 8)] {
-        let eights = LENGTH * columns / 8;
-        let x: [_; LENGTH] = core::array::from_fn(|_| simd.eight(bits, &numbers.array(16, 1 << 15)));
-        simd.add_products(bits, &tiles, x[..eights].as_flattened(), &mut y);
-        add(&y);
-    }
+    let x: [_; LENGTH / 2] = core::array::from_fn(|_| simd.eight(Bits::Eight, &numbers.array(16, 1 << 15)));
+    simd.add_products(&tiles, x.as_flattened(), &mut y);
+    add(&y);
 
-    let factors: [_; 3] = core::array::from_fn(|_| Vector(numbers.array(32, 0).map(|lane| lane as u32)));
-    for vectors in [2, 3] {
-        let (sums, half_sum) = (numbers.array(26, 1 << 25), numbers.bits(18));
-        simd.add_group(&sums, &factors[..vectors], half_sum, &mut y);
+    for grouped in [Grouped::four(16), Grouped::eight(16), Grouped::eight_with_offsets(16)] {
+        let weights = numbers.array::<{ 2 * MOST_BYTES }>(8, 0).map(|byte| byte as u8);
+        let groups = [(); 2].map(|()| GroupOfX {
+            start: [numbers.bits(26) - (1 << 25); 4],
+            half_sum: [numbers.bits(18) - (1 << 17); 4],
+        });
+        let x: [_; 4] = core::array::from_fn(|_| simd.eight(grouped.bits, &numbers.array(15, 1 << 14)));
+        let totals = y.first_chunk_mut().expect("8 of 16");
+        simd.add_groups(grouped, &weights[..2 * grouped.bytes()], x.as_flattened(), &groups, totals);
         add(&y);
     }
 

@@ -2,6 +2,7 @@
 //! rows or columns in a register, one i32 sum each, no sums across a register.
 use super::intrinsics::*;
 pub use super::scalar::{distances, rescale};
+pub use super::sse2_groups::{add_groups_of_4_bits, add_groups_of_8_bits, add_groups_with_offsets};
 use super::{COLUMNS, Operand, Pair};
 use crate::matrix::{TILE_BYTES, TILE_ROWS, Tile};
 use core::arch::asm;
@@ -26,13 +27,13 @@ macro_rules! four_rows {
     };
 }
 
-/// As [`super::scalar::add_products_8`]. In assembly because a compiler for 16-bit code unrolls it to five
+/// As [`super::scalar::add_products`]. In assembly because a compiler for 16-bit code unrolls it to five
 /// times the bytes, and the machine's code has 64 KB.
 ///
 /// # Safety
 /// There must be two of x for each tile, and one tile or more.
 #[target_feature(enable = "sse2")]
-pub unsafe fn add_products_8(tiles: &[Tile], x: &[Operand], totals: &mut [i32; TILE_ROWS]) {
+pub unsafe fn add_products(tiles: &[Tile], x: &[Operand], totals: &mut [i32; TILE_ROWS]) {
     // SAFETY: the caller's promise: the loop runs once or more, and reads all 64 bytes of each tile, aligned
     // to 64, and the 32 bytes of its x, aligned to 16; it reads and writes the 64 bytes of `totals`. It
     // uses only the registers that it names, and the caller's SSE2.
@@ -61,76 +62,6 @@ pub unsafe fn add_products_8(tiles: &[Tile], x: &[Operand], totals: &mut [i32; T
         );
     }
 }
-
-/// The lowest code of each 16-bit lane.
-#[repr(align(16))]
-struct LowCodes(#[expect(dead_code, reason = "read by assembly")] [u16; 8]);
-static LOW_CODES: LowCodes = LowCodes([0xF; 8]);
-
-/// The products of four rows of 4-bit codes.
-#[rustfmt::skip]
-macro_rules! four_rows_of_codes {
-    ($v:literal, $sum:literal) => {
-        concat!(
-            "movdqa xmm4, [{w} + 16 * ", $v, "]; movdqa xmm5, xmm4; movdqa xmm6, xmm4;",
-            "pand xmm4, xmm7; psrlw xmm5, 4;", // columns 0 and 4
-            "pmaddwd xmm4, [{x}]; pand xmm5, xmm7;", // columns 1 and 5
-            "paddd ", $sum, ", xmm4; movdqa xmm4, xmm6; pmaddwd xmm5, [{x} + 16];",
-            "psrlw xmm4, 8; psrlw xmm6, 12;", // columns 2 and 6, 3 and 7
-            "paddd ", $sum, ", xmm5; pand xmm4, xmm7; pmaddwd xmm6, [{x} + 48];",
-            "pmaddwd xmm4, [{x} + 32]; paddd ", $sum, ", xmm6; paddd ", $sum, ", xmm4",
-        )
-    };
-}
-
-/// As [`super::scalar::add_products_4`].
-///
-/// # Safety
-/// There must be four of x for each tile, and one tile or more.
-#[target_feature(enable = "sse2")]
-pub unsafe fn add_products_4(tiles: &[Tile], x: &[Operand], totals: &mut [i32; TILE_ROWS]) {
-    // SAFETY: the caller's promise: the loop runs once or more, and reads all 64 bytes of each tile, aligned
-    // to 64, and the 64 bytes of its x, aligned to 16; it reads and writes the 64 bytes of `totals`. It
-    // uses only the registers that it names, and the caller's SSE2.
-    unsafe {
-        asm!(
-            "movdqa xmm7, [{low_codes}]",
-            "movups xmm0, [{totals}]; movups xmm1, [{totals} + 16]",
-            "movups xmm2, [{totals} + 32]; movups xmm3, [{totals} + 48]",
-            "2:",
-            four_rows_of_codes!(0, "xmm0"),
-            four_rows_of_codes!(1, "xmm1"),
-            four_rows_of_codes!(2, "xmm2"),
-            four_rows_of_codes!(3, "xmm3"),
-            "add {w}, 64; add {x}, 64",
-            "dec {count}; jnz 2b",
-            "movups [{totals}], xmm0; movups [{totals} + 16], xmm1",
-            "movups [{totals} + 32], xmm2; movups [{totals} + 48], xmm3",
-            w = inout(reg) tiles.as_ptr() => _,
-            x = inout(reg) x.as_ptr() => _,
-            count = inout(reg) tiles.len() => _,
-            low_codes = in(reg) &raw const LOW_CODES,
-            totals = in(reg) totals.as_mut_ptr(),
-            out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
-            out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
-            options(nostack),
-        );
-    }
-}
-
-/// The lower halves of four products, by the two that SSE2 has at once; the second register is lost.
-#[rustfmt::skip]
-macro_rules! multiply {
-    ($a:literal, $b:literal) => {
-        concat!(
-            "movdqa xmm0, ", $a, "; pmuludq ", $a, ", ", $b, ";", // even lanes
-            "psrlq xmm0, 32; psrlq ", $b, ", 32; pmuludq xmm0, ", $b, ";", // odd lanes
-            "pshufd ", $a, ", ", $a, ", 8; pshufd xmm0, xmm0, 8; punpckldq ", $a, ", xmm0",
-        )
-    };
-}
-
-super::groups::add_group!("sse2", multiply);
 
 /// As [`super::scalar::columns`].
 ///

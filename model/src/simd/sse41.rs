@@ -20,6 +20,7 @@
 //! `p · x = v · x0 + (v >> 16) · (x1 - 2^16 x0)`.
 use super::intrinsics::*;
 pub use super::sse2::load;
+pub use super::sse41_groups::{add_groups_of_4_bits, add_groups_of_8_bits, add_groups_with_offsets};
 use super::{COLUMNS, Operand, Pair};
 use crate::matrix::{TILE_BYTES, TILE_ROWS, Tile};
 use core::arch::asm;
@@ -53,14 +54,14 @@ fn above<const BITS: u32, const CODES: usize>(x: &[i32; 8]) -> [Operand; 4] {
     })
 }
 
-/// As [`super::scalar::add_products_8`].
+/// As [`super::scalar::add_products`].
 ///
 /// # Safety
 /// There must be two of x for each tile, and one tile or more.
 #[target_feature(enable = "sse4.1")]
 #[inline(never)]
 #[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot"))] // kernel/pc/program.ld
-pub unsafe fn add_products_8(tiles: &[Tile], x: &[Operand], totals: &mut [i32; TILE_ROWS]) {
+pub unsafe fn add_products(tiles: &[Tile], x: &[Operand], totals: &mut [i32; TILE_ROWS]) {
     for (half, totals) in totals.as_chunks_mut::<{ TILE_ROWS / 2 }>().0.iter_mut().enumerate() {
         // SAFETY: the caller's promise: the loop runs once or more, and reads 32 bytes at offset 0 or 32 of
         // each tile and the 32 bytes of its x; it reads and writes the 32 bytes of `totals`. It uses only
@@ -110,84 +111,6 @@ pub unsafe fn add_products_8(tiles: &[Tile], x: &[Operand], totals: &mut [i32; T
         }
     }
 }
-
-/// A column of 8 rows' codes of 4 bits: the coefficient is in the first register, the one after the next comes
-/// from `x` at an offset.
-#[rustfmt::skip]
-macro_rules! codes_of_a_column {
-    ($coefficient:literal, $next:literal) => {
-        concat!(
-            "movdqa xmm4, xmm6; movdqa xmm5, xmm7;",
-            "psrld xmm6, 4; psrld xmm7, 4;",
-            "pmulld xmm4, ", $coefficient, "; pmulld xmm5, ", $coefficient, ";",
-            "movddup ", $coefficient, ", [{x} + ", $next, "];",
-            "paddd xmm0, xmm4; paddd xmm1, xmm5",
-        )
-    };
-}
-
-/// As [`super::scalar::add_products_4`], in the order of [`add_products_8`]: `v` has eight codes, so the shifts are by
-/// 4 and there are seven of them.
-///
-/// # Safety
-/// There must be four of x for each tile, and one tile or more.
-#[target_feature(enable = "sse4.1")]
-#[inline(never)]
-#[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot.groups"))] // kernel/pc/program.ld
-pub unsafe fn add_products_4(tiles: &[Tile], x: &[Operand], totals: &mut [i32; TILE_ROWS]) {
-    for (half, totals) in totals.as_chunks_mut::<{ TILE_ROWS / 2 }>().0.iter_mut().enumerate() {
-        // SAFETY: the caller's promise: the loop runs once or more, and reads 32 bytes at offset 0 or 32 of
-        // each tile and the 64 bytes of its x; it reads and writes the 32 bytes of `totals`. It uses only
-        // the registers that it names, and the caller's SSE4.1.
-        unsafe {
-            asm!(
-                "movlps xmm0, [{totals}]; movhps xmm0, [{totals} + 8]",
-                "movlps xmm1, [{totals} + 16]; movhps xmm1, [{totals} + 24]",
-                // no top codes are left over from a tile before the first
-                "pxor xmm3, xmm3; pxor xmm4, xmm4; pxor xmm5, xmm5",
-                "2:",
-                // v: 4 rows in xmm6, the next 4 in xmm7
-                "movlps xmm6, [{w}]; movhps xmm6, [{w} + 8]",
-                "movlps xmm7, [{w} + 16]; movhps xmm7, [{w} + 24]",
-                // the top codes of the tile before: xmm4, xmm5 = v >> 28, xmm3 = their coefficient
-                "pmulld xmm4, xmm3; pmulld xmm5, xmm3",
-                "movddup xmm2, [{x}]; movddup xmm3, [{x} + 8]",
-                "paddd xmm0, xmm4; paddd xmm1, xmm5",
-                codes_of_a_column!("xmm2", 16),
-                codes_of_a_column!("xmm3", 24),
-                codes_of_a_column!("xmm2", 32),
-                codes_of_a_column!("xmm3", 40),
-                codes_of_a_column!("xmm2", 48),
-                codes_of_a_column!("xmm3", 56),
-                "movdqa xmm4, xmm6; movdqa xmm5, xmm7",
-                "psrld xmm6, 4; psrld xmm7, 4",
-                "pmulld xmm4, xmm2; pmulld xmm5, xmm2",
-                "add {w}, 64; add {x}, 64",
-                "paddd xmm0, xmm4; paddd xmm1, xmm5",
-                "movdqa xmm4, xmm6; movdqa xmm5, xmm7",
-                "dec {count}; jnz 2b",
-                "pmulld xmm4, xmm3; pmulld xmm5, xmm3",
-                "paddd xmm0, xmm4; paddd xmm1, xmm5",
-                "movups [{totals}], xmm0; movups [{totals} + 16], xmm1",
-                w = inout(reg) tiles.as_ptr().cast::<u8>().wrapping_add(half * TILE_BYTES / 2) => _,
-                x = inout(reg) x.as_ptr() => _,
-                count = inout(reg) tiles.len() => _,
-                totals = in(reg) totals.as_mut_ptr(),
-                out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
-                out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
-                options(nostack),
-            );
-        }
-    }
-}
-
-macro_rules! multiply {
-    ($a:literal, $b:literal) => {
-        concat!("pmulld ", $a, ", ", $b)
-    };
-}
-
-super::groups::add_group!("sse4.1", multiply);
 
 /// As [`super::scalar::columns`].
 ///

@@ -1,60 +1,71 @@
 use super::*;
-use crate::matrix::factors::{Factors, pack};
-use crate::matrix::{Grouped, TILE_BYTES};
+use crate::matrix::factors::{Factors, GROUP_ROWS, pack};
+use crate::matrix::{GROUPED_ACTIVATION, TILE_BYTES};
 use proptest::prelude::*;
 
 proptest! {
     #[test]
     fn products_are_exact(
         bytes in prop::collection::vec(any::<u8>(), 8 * TILE_BYTES), eights in 1usize..=4,
-        x in prop::collection::vec(any::<[i16; 8]>(), 8), start in any::<[i16; TILE_ROWS]>(), four: bool,
+        x in prop::collection::vec(any::<[i16; 8]>(), 4), start in any::<[i16; TILE_ROWS]>(),
     ) {
-        let bits = if four { Bits::Four } else { Bits::Eight };
-        let tiles = if four { eights } else { 2 * eights };
-        let tiles: Vec<Tile> = bytes.as_chunks().0[..tiles].iter().map(|&bytes| Tile(bytes)).collect();
+        let tiles: Vec<Tile> = bytes.as_chunks().0[..2 * eights].iter().map(|&bytes| Tile(bytes)).collect();
         let x: Vec<_> = x[..eights].iter().map(|x| x.map(i32::from)).collect();
-        let code = |tile: &Tile, row: usize, column: usize| -> i32 {
-            if four {
-                (tile.rows()[row][column / 2] >> (4 * (column % 2)) & 0xF).into()
-            } else {
-                tile.rows()[row][column].into()
-            }
-        };
-        let columns = if four { 8 } else { 4 };
         let products = |row: usize| {
             let x = x.as_flattened().iter().enumerate();
-            i32::from(start[row]) + x.map(|(c, x)| code(&tiles[c / columns], row, c % columns) * x).sum::<i32>()
+            let products = x.map(|(c, x)| i32::from(tiles[c / 4].rows()[row][c % 4]) * x);
+            i32::from(start[row]) + products.sum::<i32>()
         };
         let exact: [i32; TILE_ROWS] = core::array::from_fn(products);
         for simd in Simd::all() {
-            let x: Vec<_> = x.iter().flat_map(|x| simd.eight(bits, x)).collect();
+            let x: Vec<_> = x.iter().flat_map(|x| simd.eight(Bits::Eight, x)).collect();
             let mut totals = start.map(i32::from);
-            simd.add_products(bits, &tiles, &x, &mut totals);
+            simd.add_products(&tiles, &x, &mut totals);
             prop_assert_eq!(totals, exact, "{:?}", simd);
         }
     }
 
     #[test]
     fn groups_are_exact(
-        sums: [i32; TILE_ROWS], small in 4u32..12, rows: [(u32, i32); TILE_ROWS],
-        half_sum in -(1i32 << 18)..1 << 18, offsets: bool, y: [i16; TILE_ROWS],
+        codes in prop::collection::vec(any::<u8>(), 3 * 32 * GROUP_ROWS), count in 1usize..=3, which in 0usize..6,
+        x in prop::collection::vec(-GROUPED_ACTIVATION..=GROUPED_ACTIVATION, 3 * 32),
+        rows in prop::collection::vec(any::<[(u32, i32); GROUP_ROWS]>(), 3), totals: [i16; GROUP_ROWS],
     ) {
-        let grouped = if offsets { Grouped::four(32) } else { Grouped::eight(32) };
-        let sums = sums.map(|sum| sum >> small);
-        let rows = rows.map(|(d, o)| {
-            Factors { d: d % (grouped.d_max() + 1), o: if offsets { o >> 20 } else { 0 } }
-        });
-        let exact: [i32; TILE_ROWS] = core::array::from_fn(|r| {
-            let product = i64::from(sums[r] >> grouped.shift()) * i64::from(rows[r].d);
-            // As 32 bits have it.
-            let sum = (product + i64::from(rows[r].o) * i64::from(half_sum)) as i32;
-            i32::from(y[r]) + (sum >> PRODUCT_SHIFT)
-        });
-        let factors = pack(&rows, offsets);
+        let columns = [16, 32][which / 3];
+        let grouped = [Grouped::four, Grouped::eight, Grouped::eight_with_offsets][which % 3](columns);
+        let of_rows: Vec<_> = rows[..count].iter().map(|rows| rows.map(|(d, o)| {
+            Factors { d: d % (grouped.d_max() + 1), o: if grouped.offsets { o >> 20 } else { 0 } }
+        })).collect();
+        let x = &x[..count * columns];
+        let groups: Vec<_> = x.chunks(columns).map(|x| {
+            let sum: i32 = x.iter().sum();
+            let start = (sum * grouped.doubled(0) >> 1) + (1 << (grouped.shift() - 1));
+            GroupOfX { start: [start; 4], half_sum: [sum >> 1; 4] }
+        }).collect();
+        let codes: Vec<&[u8]> = codes.chunks(grouped.code_bytes()).take(count).collect();
+        let weights: Vec<u8> =
+            codes.iter().zip(&of_rows).flat_map(|(codes, rows)| [codes, &pack(rows, grouped.offsets)[..]].concat()).collect();
+        let code = |g: usize, row: usize, column: usize| -> i32 {
+            let (word, column) = (column / grouped.word_columns(), column % grouped.word_columns());
+            let bytes = &codes[g][4 * (GROUP_ROWS * word + row)..][..4];
+            (u32::from_le_bytes(bytes.try_into().unwrap()) >> (grouped.bits as usize * column)) as i32
+                & ((1 << grouped.bits as usize) - 1)
+        };
+        let part = |g: usize, row: usize| {
+            let x = x[g * columns..][..columns].iter().enumerate();
+            let sum = groups[g].start[0] + x.map(|(c, x)| code(g, row, c) * x).sum::<i32>();
+            let Factors { d, o } = of_rows[g][row];
+            let product = i64::from(sum >> grouped.shift()) * i64::from(d);
+            // Codes that the packer would not write may leave 32 bits.
+            (product + i64::from(o) * i64::from(groups[g].half_sum[0])) as i32 >> PRODUCT_SHIFT
+        };
+        let exact: [i32; GROUP_ROWS] =
+            core::array::from_fn(|row| i32::from(totals[row]) + (0..count).map(|g| part(g, row)).sum::<i32>());
         for simd in Simd::all() {
-            let mut y = y.map(i32::from);
-            simd.add_group(&sums, &factors, half_sum, &mut y);
-            prop_assert_eq!(y, exact, "{:?}", simd);
+            let x: Vec<_> = x.as_chunks().0.iter().flat_map(|x| simd.eight(grouped.bits, x)).collect();
+            let mut totals = totals.map(i32::from);
+            simd.add_groups(grouped, &weights, &x, &groups, &mut totals);
+            prop_assert_eq!(totals, exact, "{:?} {:?}", simd, grouped);
         }
     }
 

@@ -1,8 +1,8 @@
 //! Weights in groups: a GGUF's codes as they are, or numbers rounded to 8 bits.
 use super::{QuantizedMatrix, absmax, exponent_for};
 use crate::host::gguf::{Affine, Codes};
-use crate::matrix::factors::{Factors, Vector, pack};
-use crate::matrix::{Bits, Grouped, Matrix, O_BITS, SCALE_BITS, TILE_COLS, TILE_ROWS, Tile};
+use crate::matrix::factors::{Factors, GROUP_ROWS, pack};
+use crate::matrix::{Bits, Coding, Grouped, Matrix, O_BITS, SCALE_BITS, TILE_BYTES, TILE_ROWS, Tile};
 use rayon::prelude::*;
 use std::ops::RangeInclusive;
 
@@ -37,49 +37,40 @@ pub fn quantize_groups(parts: &[Part], cols: usize, grouped: Grouped, fraction_b
     // Rounded up, so that no factor is too large.
     let scale = |unit: &f64| ((unit / 2f64.powi(exponent)).ceil() as u32).max(1);
     let mut scales: Vec<u32> = units.iter().map(scale).collect();
-    let blocks = Matrix::blocks(rows.len());
-    scales.resize(blocks * TILE_ROWS, 0);
-    let in_block = (grouped.groups(cols) * grouped.tiles(), grouped.groups(cols) * grouped.vectors());
-    let mut tiles = vec![Tile::ZERO; blocks * in_block.0];
-    let mut factors = vec![Vector([0; 4]); blocks * in_block.1];
-    let of_blocks = tiles.par_chunks_mut(in_block.0).zip(factors.par_chunks_mut(in_block.1));
-    of_blocks.zip(rows.par_chunks(TILE_ROWS)).zip(scales.par_chunks(TILE_ROWS)).for_each(
-        |(((tiles, factors), rows), scales)| {
-            let mut of_rows = vec![[Factors::default(); TILE_ROWS]; grouped.groups(cols)];
+    scales.resize(Matrix::blocks(rows.len()) * TILE_ROWS, 0);
+    let coding = Coding::Groups(grouped);
+    let half = coding.block_bytes(cols) / 2;
+    let bytes = Matrix::blocks(rows.len()) * coding.block_bytes(cols);
+    let mut tiles = vec![Tile([0; TILE_BYTES]); bytes.div_ceil(TILE_BYTES)];
+    let halves = bytemuck::cast_slice_mut(&mut tiles).par_chunks_mut(half);
+    halves.zip(rows.par_chunks(GROUP_ROWS)).zip(scales.par_chunks(GROUP_ROWS)).for_each(
+        |((bytes, rows), scales)| {
+            let mut factors = vec![[Factors::default(); GROUP_ROWS]; grouped.groups(cols)];
             for (r, (row, &scale)) in rows.iter().zip(scales).enumerate() {
                 let unit = f64::from(scale) * 2f64.powi(exponent);
-                for (g, group) in row.groups(grouped).iter().enumerate() {
-                    let tiles = &mut tiles[g * grouped.tiles()..][..grouped.tiles()];
-                    of_rows[g][r] = match row {
+                let groups = row.groups(grouped).into_iter().zip(bytes.chunks_exact_mut(grouped.bytes()));
+                for (g, (group, bytes)) in groups.enumerate() {
+                    let (of_row, codes) = match row {
                         Row::Numbers(row) => {
                             let numbers = row.chunks(grouped.columns).nth(g).expect("as many groups");
-                            let (factors, codes) = round(numbers, group.d, unit, grouped);
-                            write(tiles, &codes, r, grouped);
-                            factors
+                            round(numbers, group.d, unit, grouped)
                         }
                         Row::Codes { .. } => {
-                            write(tiles, &group.codes, r, grouped);
                             let o = group.o / (unit * f64::from(1 << (grouped.shift() - 1)));
-                            Factors { d: (group.d / unit).round() as u32, o: o.round() as i32 }
+                            let d = (group.d / unit).round() as u32;
+                            (Factors { d, o: o.round() as i32 }, group.codes)
                         }
                     };
+                    write(bytes, &codes, r, grouped);
+                    factors[g][r] = of_row;
                 }
             }
-            for (out, rows) in factors.chunks_exact_mut(grouped.vectors()).zip(&of_rows) {
-                out.copy_from_slice(&pack(rows, grouped.offsets));
+            for (bytes, factors) in bytes.chunks_exact_mut(grouped.bytes()).zip(&factors) {
+                bytes[grouped.code_bytes()..].copy_from_slice(&pack(factors, grouped.offsets));
             }
         },
     );
-    QuantizedMatrix {
-        rows: rows.len(),
-        cols,
-        coding: crate::matrix::Coding::Groups(grouped),
-        exponent,
-        fraction_bits,
-        scales,
-        tiles,
-        factors,
-    }
+    QuantizedMatrix { rows: rows.len(), cols, coding, exponent, fraction_bits, scales, tiles }
 }
 
 /// The smallest unit of a row in which all its factors are integers small enough.
@@ -178,10 +169,11 @@ fn round(numbers: &[f32], exact: f64, unit: f64, grouped: Grouped) -> (Factors, 
     (Factors { d, o: 0 }, codes)
 }
 
-/// Writes a row's codes into the tiles of a group.
-fn write(tiles: &mut [Tile], codes: &[u8; 32], row: usize, grouped: Grouped) {
-    for (tile, codes) in tiles.iter_mut().zip(codes.chunks(grouped.tile_columns())) {
-        let bytes = &mut tile.0[row * TILE_COLS..][..TILE_COLS];
+/// Writes a row's codes into 8 rows of a group.
+fn write(bytes: &mut [u8], codes: &[u8; 32], row: usize, grouped: Grouped) {
+    let words = codes[..grouped.columns].chunks(grouped.word_columns());
+    for (word, codes) in words.enumerate() {
+        let bytes = &mut bytes[4 * (GROUP_ROWS * word + row)..][..4];
         match grouped.bits {
             Bits::Eight => bytes.copy_from_slice(codes),
             Bits::Four => {

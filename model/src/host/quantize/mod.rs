@@ -1,7 +1,6 @@
 //! From fp32 weights to the integers of the packed model.
 use crate::fixed::Scale;
-use crate::matrix::factors::Vector;
-use crate::matrix::{Coding, Matrix, SCALE_BITS, TILE_COLS, TILE_ROWS, Tile, WEIGHT_ZERO};
+use crate::matrix::{Coding, Matrix, SCALE_BITS, TILE_BYTES, TILE_COLS, TILE_ROWS, Tile, WEIGHT_ZERO};
 use rayon::prelude::*;
 
 mod groups;
@@ -44,17 +43,21 @@ pub struct QuantizedMatrix {
     pub fraction_bits: i32,
     /// A scale for each row.
     pub scales: Vec<u32>,
-    /// The tiles, block by block.
+    /// The blocks, in tiles as those must be aligned.
     pub tiles: Vec<Tile>,
-    /// The factors, block by block.
-    pub factors: Vec<Vector>,
 }
 
 impl QuantizedMatrix {
     /// The matrix as an engine reads it.
     pub fn view(&self) -> Matrix<'_> {
-        let Self { rows, cols, coding, exponent, fraction_bits, ref scales, ref tiles, ref factors } = *self;
-        Matrix { rows, cols, coding, exponent, fraction_bits, scales, tiles, factors }
+        let Self { rows, cols, coding, exponent, fraction_bits, ref scales, .. } = *self;
+        Matrix { rows, cols, coding, exponent, fraction_bits, scales, blocks: self.blocks() }
+    }
+
+    /// The blocks.
+    pub fn blocks(&self) -> &[u8] {
+        let bytes = Matrix::blocks(self.rows) * self.coding.block_bytes(self.cols);
+        &bytemuck::cast_slice(&self.tiles)[..bytes]
     }
 }
 
@@ -70,7 +73,7 @@ pub fn quantize_matrix(parts: &[&[f32]], cols: usize, fraction_bits: i32) -> Qua
     // Rounded up, so that no weight is beyond 127 of them.
     let mut scales: Vec<u32> = exact.iter().map(|scale| ((scale / unit).ceil() as u32).max(1)).collect();
     scales.resize(Matrix::blocks(rows.len()) * TILE_ROWS, 0);
-    let tiles_per_block = Coding::Rows.in_block(cols).0;
+    let tiles_per_block = Coding::Rows.block_bytes(cols) / TILE_BYTES;
     let mut tiles = vec![Tile::ZERO; Matrix::blocks(rows.len()) * tiles_per_block];
     let blocks = tiles
         .par_chunks_mut(tiles_per_block)
@@ -87,17 +90,7 @@ pub fn quantize_matrix(parts: &[&[f32]], cols: usize, fraction_bits: i32) -> Qua
             }
         }
     });
-    let factors = Vec::new();
-    QuantizedMatrix {
-        rows: rows.len(),
-        cols,
-        coding: Coding::Rows,
-        exponent,
-        fraction_bits,
-        scales,
-        tiles,
-        factors,
-    }
+    QuantizedMatrix { rows: rows.len(), cols, coding: Coding::Rows, exponent, fraction_bits, scales, tiles }
 }
 
 /// A weight's byte: the nearest i8, plus 128.
