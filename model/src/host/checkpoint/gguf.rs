@@ -4,7 +4,7 @@
 //! puts them so.
 use super::{CheckpointError, Config, Weight, rope_frequencies};
 use crate::host::gguf::{Gguf, GgufVocabulary, LlamaConfig, OUTPUT, ROPE_FREQS, dequantize};
-use crate::shape::Shape;
+use crate::shape::{MAX_LENGTH, Shape};
 use std::io::{Read, Seek};
 
 /// Fraction bits of the residual stream of a model of which nothing else is known yet.
@@ -33,7 +33,8 @@ impl<R: Read + Seek> GgufCheckpoint<R> {
             n_kv_heads: llama.head_count_kv,
             head_size: llama.head_size,
             vocab_size: llama.vocab_size,
-            seq_len: llama.context_length,
+            // Some claim a million tokens; the packer takes what fits.
+            seq_len: llama.context_length.min(MAX_LENGTH),
             shared_classifier: llama.tied,
         };
         shape.check().map_err(CheckpointError::Shape)?;
