@@ -25,9 +25,9 @@ pub enum Kind {
     Embedding = 4,
     /// The norm before attention (dim,).
     RmsAtt = 5,
-    /// wq, wk and wv, one below the other (dim + 2 kv_dim, dim).
+    /// wq, wk and wv, one below the other (q_dim + 2 kv_dim, dim).
     Wqkv = 6,
-    /// wo (dim, dim).
+    /// wo (dim, q_dim).
     Wo = 7,
     /// The norm before the feed-forward layer (dim,).
     RmsFfn = 8,
@@ -145,7 +145,7 @@ pub fn layout(
             for layer in 0..shape.n_layers {
                 tensor(Kind::RmsAtt, layer, 1, dim);
                 tensor(Kind::Wqkv, layer, shape.qkv_dim(), dim);
-                tensor(Kind::Wo, layer, dim, dim);
+                tensor(Kind::Wo, layer, dim, shape.q_dim());
                 tensor(Kind::RmsFfn, layer, 1, dim);
                 tensor(Kind::W13, layer, 2 * hidden_dim, dim);
                 tensor(Kind::W2, layer, dim, hidden_dim);

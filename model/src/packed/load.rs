@@ -171,9 +171,9 @@ pub struct Model<'m> {
 pub struct Layer<'m> {
     /// The norm before attention (dim,).
     pub rms_att: NormWeight<'m>,
-    /// wq, wk and wv, one below the other (dim + 2 kv_dim, dim).
+    /// wq, wk and wv, one below the other (q_dim + 2 kv_dim, dim).
     pub wqkv: Matrix<'m>,
-    /// wo (dim, dim).
+    /// wo (dim, q_dim).
     pub wo: Matrix<'m>,
     /// The norm before the feed-forward layer (dim,).
     pub rms_ffn: NormWeight<'m>,
