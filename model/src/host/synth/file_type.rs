@@ -20,12 +20,12 @@ impl FileType {
         TensorType::ALL.into_iter().map(Self::All).chain([Self::Q4KM, Self::Q5KM])
     }
 
-    /// Its name: `q8_0`, `q4_k_m`.
-    pub fn name(self) -> String {
+    /// Its name: `Q8_0`, `Q4_K_M`.
+    pub const fn name(self) -> &'static str {
         match self {
-            Self::All(tensor_type) => tensor_type.name().to_lowercase(),
-            Self::Q4KM => "q4_k_m".to_owned(),
-            Self::Q5KM => "q5_k_m".to_owned(),
+            Self::All(tensor_type) => tensor_type.name(),
+            Self::Q4KM => "Q4_K_M",
+            Self::Q5KM => "Q5_K_M",
         }
     }
 
@@ -85,10 +85,10 @@ mod tests {
 
     #[test]
     fn names_are_those_of_llama_cpp() {
-        let names: Vec<String> = FileType::all().map(FileType::name).collect();
-        let expected = "f32 f16 bf16 q4_0 q4_1 q5_0 q5_1 q8_0 q2_k q3_k q4_k q5_k q6_k q4_k_m q5_k_m";
+        let names: Vec<&str> = FileType::all().map(FileType::name).collect();
+        let expected = "F32 F16 BF16 Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q2_K Q3_K Q4_K Q5_K Q6_K Q4_K_M Q5_K_M";
         assert_eq!(names.join(" "), expected);
-        assert_eq!(FileType::of_name("Q4_K_M"), Some(FileType::Q4KM));
+        assert_eq!(FileType::of_name("q4_k_m"), Some(FileType::Q4KM));
         assert_eq!(FileType::of_name("q9_0"), None);
     }
 
