@@ -50,7 +50,7 @@ pub enum Command {
     Synth(SynthArgs),
     /// Write a web page that boots models in an emulated PC, in the browser
     Web(WebArgs),
-    /// Say what a checkpoint, a packed model or a disk image holds
+    /// Say what a GGUF, a checkpoint, a packed model or a disk image holds
     Inspect(InspectArgs),
     /// Cut a text into a model's tokens: their ids and pieces
     Tokenize(TokenizeArgs),
@@ -331,7 +331,7 @@ pub struct WebArgs {
 /// `inspect`.
 #[derive(Args, Debug)]
 pub struct InspectArgs {
-    /// A checkpoint, a packed model or a disk image
+    /// A GGUF, a checkpoint, a packed model or a disk image
     pub file: PathBuf,
     /// One JSON document on stdout, and nothing else
     #[arg(long)]

@@ -71,7 +71,7 @@ pub enum PackingError {
 }
 
 /// The most tokens of context that are packed, where a model has more: its cache would take most of a PC's memory.
-const MOST_CONTEXT: usize = 2048;
+pub const MOST_CONTEXT: usize = 2048;
 
 /// llama2.c's tokenizer in a file, packed, and the file's name.
 fn packed_file(file: &ModelFile) -> Result<(String, Result<Vec<u32>, TokenizerError>), ModelsError> {
