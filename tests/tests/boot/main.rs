@@ -11,6 +11,7 @@ mod dma;
 mod drivers;
 mod exceptions;
 mod flips;
+mod gguf;
 mod lacking;
 mod letters;
 mod media;
@@ -48,6 +49,7 @@ fn main() {
         memory::cases(),
         cut_off::cases(),
         shapes::cases(),
+        gguf::cases(),
         speed::cases(),
         media::cases(),
         talk::cases(),

@@ -92,13 +92,15 @@ fn describe_tokenizer(vocabulary: &GgufVocabulary, packed: Option<&PackedGguf>) 
     };
     println!("\ntokenizer\n  kind         {rule}");
     let count = |kind| vocabulary.types.iter().filter(|&&found| found == kind).count() as u64;
+    let joined = match vocabulary.merges.len() {
+        0 => format!("{} bytes", count(TokenType::Byte)),
+        merges => format!("{} merges", Grouped(merges as u64)),
+    };
     println!(
-        "  tokens       {}: {} of text, {} bytes, {} control; {} merges",
+        "  tokens       {}: {} of text, {} control; {joined}",
         Grouped(vocabulary.tokens.len() as u64),
         Grouped(count(TokenType::Normal)),
-        count(TokenType::Byte),
-        count(TokenType::Control),
-        Grouped(vocabulary.merges.len() as u64)
+        count(TokenType::Control)
     );
     let put = if vocabulary.add_bos { "put before each text" } else { "not put before a text" };
     let bos = vocabulary.bos.map_or_else(|| "none".into(), |bos| format!("{}, {put}", token(bos)));
@@ -116,7 +118,7 @@ fn describe_tokenizer(vocabulary: &GgufVocabulary, packed: Option<&PackedGguf>) 
         println!("  {line}");
     }
     if let Some(more @ 1..) = lines.len().checked_sub(TEMPLATE_LINES) {
-        println!("  ... {more} more lines");
+        println!("  ... and {more} more line{}", if more == 1 { "" } else { "s" });
     }
 }
 
@@ -138,8 +140,9 @@ fn describe_packed(packed: &PackedGguf) {
     for part in &packed.parts {
         let Part { count, bytes, .. } = part;
         let times = if *count > 1 { format!("{count} x") } else { String::new() };
-        let (from, becomes) = (source(part), becomes(part));
-        println!("  {times:>4} {from:38} -> {becomes:36} {:>13}", Grouped(*bytes).to_string());
+        let (becomes, sizes) = becomes(part);
+        let (from, bytes) = (source(part), Grouped(*bytes).to_string());
+        println!("  {times:>4} {from:36} -> {becomes:19} {sizes:>16}{bytes:>15}");
     }
     describe_memory(header);
 }
@@ -156,15 +159,15 @@ fn source(part: &Part) -> String {
     }
 }
 
-/// What the packer makes of it.
-fn becomes(part: &Part) -> String {
-    let Part { rows, cols, .. } = part;
+/// What the packer makes of it, and its sizes.
+fn becomes(part: &Part) -> (&'static str, String) {
+    let [rows, cols] = [part.rows, part.cols].map(|size| Grouped(size.into()));
     match part.kind {
-        Kind::Vocabulary => "pieces, merges, special tokens".into(),
-        Kind::Exp2 | Kind::Sigmoid => format!("table of {cols}"),
-        Kind::Rope => format!("table of angles, {rows} x {}", cols / 2),
-        Kind::RmsAtt | Kind::RmsFfn | Kind::RmsFinal => format!("32-bit integers, {cols}"),
-        _ => format!("8-bit codes, a scale a row, {rows} x {cols}"),
+        Kind::Vocabulary => ("pieces and merges", String::new()),
+        Kind::Exp2 | Kind::Sigmoid => ("table", cols.to_string()),
+        Kind::Rope => ("table of angles", format!("{rows} x {}", part.cols / 2)),
+        Kind::RmsAtt | Kind::RmsFfn | Kind::RmsFinal => ("32-bit integers", cols.to_string()),
+        _ => ("8-bit codes per row", format!("{rows} x {cols}")),
     }
 }
 

@@ -80,7 +80,7 @@ fn describe_model(header: &PackedHeader) {
 fn describe_memory(header: &PackedHeader) {
     let memory = header.memory(header.shape.seq_len);
     println!(
-        "  memory       weights {}, key/value cache {}, activations {}, encoder and sampler {}",
+        "  memory       weights {}, key/value cache {},\n               activations {}, encoder and sampler {}",
         Bytes(memory.weights),
         Bytes(memory.kv_cache),
         Bytes(memory.activations),
