@@ -12,6 +12,7 @@ use model::{
         vocabulary::{TokenizerError, pack_gguf},
     },
     packed::{Kind, PackedHeader, layout},
+    shape::Shape,
     vocabulary::Vocabulary,
 };
 
@@ -33,6 +34,8 @@ pub struct GgufContents {
 /// What the packer makes of a GGUF.
 #[derive(Debug)]
 pub struct PackedGguf {
+    /// The file's shape, with the whole context.
+    pub shape: Shape,
     /// The packed model's header.
     pub header: PackedHeader,
     /// Where a text without a beginning starts.
@@ -113,6 +116,7 @@ fn packed(path: &Path, file: BufReader<File>, listing: &Listing) -> Result<Packe
     check_file_name(&path.file_name().unwrap_or_default().to_string_lossy())?;
     let gguf = Gguf::of(listing.clone())?;
     let mut checkpoint = Checkpoint::open(file)?;
+    let whole = checkpoint.shape();
     checkpoint.limit_context(MOST_CONTEXT);
     let words = pack_gguf(&GgufVocabulary::of(&gguf.metadata).map_err(CheckpointError::from)?)?;
     let (shape, norm) = (checkpoint.shape(), checkpoint.config().norm());
@@ -139,7 +143,7 @@ fn packed(path: &Path, file: BufReader<File>, listing: &Listing) -> Result<Packe
     }
     let (start, endings) = (vocabulary.start(), vocabulary.endings().to_vec());
     let header = PackedHeader { engine, shape, norm, name: String::new(), payload_crc: 0, entries };
-    Ok(PackedGguf { header, start, endings, parts })
+    Ok(PackedGguf { shape: whole, header, start, endings, parts })
 }
 
 /// A tensor's name without its layer and the word `weight`.

@@ -85,7 +85,7 @@ pub fn cases() -> Vec<Trial> {
             large(
                 shape,
                 file_type,
-                Qemu { memory: Some(memory), limit: Duration::from_secs(180), ..Qemu::q35() },
+                Qemu { memory: Some(memory), limit: Duration::from_secs(300), ..Qemu::q35() },
             )
         }));
     }

@@ -131,7 +131,7 @@ fn folded(line: &str) -> Vec<String> {
 fn describe_packed(packed: &PackedGguf) {
     let header = &packed.header;
     println!("\nmodel");
-    describe_shape(&header.shape);
+    describe_shape(&packed.shape);
     println!(
         "\npacked for a context of {} tokens, {}",
         Grouped(header.shape.seq_len as u64),
@@ -205,7 +205,7 @@ pub fn to_json(contents: &GgufContents) -> serde_json::Value {
         "tensors": tensors,
         "tokenizer": tokenizer,
         "not_run": packed.as_ref().err(),
-        "shape": packed.as_ref().ok().map(|packed| shape_to_json(&packed.header.shape)),
+        "shape": packed.as_ref().ok().map(|packed| shape_to_json(&packed.shape)),
         "packed": packed.as_ref().ok().map(packed_to_json),
     })
 }
@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn values_fit_their_column() {
         assert_eq!(shown(&Value::from("llama"), 20), "\"llama\"");
-        assert_eq!(shown(&Value::from(&*"x".repeat(100)), 30), "\"xxxxxxxxxxxxx... (100 bytes)");
+        assert_eq!(shown(&Value::from(&*"x".repeat(100)), 30), "\"xxxxxxxxxxxxxx... (100 bytes)");
         let few = Value::from(&[1, 2, 3][..]);
         assert_eq!(shown(&few, 57), "3 i32: 1, 2, 3");
         let many = Value::from(&[7; 1234][..]);

@@ -100,6 +100,7 @@ fn describe_shape(shape: &Shape) {
         shape.vocab_size,
         shape.seq_len
     );
+    println!("  head size    {}", shape.head_size);
     let classifier = if shape.shared_classifier { "shared with the embedding" } else { "of its own" };
     println!("  classifier   {classifier}");
 }
@@ -164,6 +165,7 @@ fn shape_to_json(shape: &Shape) -> Value {
         "n_layers": shape.n_layers,
         "n_heads": shape.n_heads,
         "n_kv_heads": shape.n_kv_heads,
+        "head_size": shape.head_size,
         "vocab_size": shape.vocab_size,
         "seq_len": shape.seq_len,
         "shared_classifier": shape.shared_classifier,
