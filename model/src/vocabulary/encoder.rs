@@ -79,7 +79,7 @@ impl Vocabulary<'_> {
         if !text.is_empty() {
             push(&mut parts, Part::Text(text))?;
         }
-        for &token in self.special_tokens() {
+        for &token in self.tables.special {
             if special == SpecialTokens::AreText && self.kind(token) != Kind::Text {
                 continue;
             }
@@ -144,7 +144,7 @@ impl Encoding<'_> {
         // In front of the first word.
         let mut space = space;
         let mut word = |word: &str| self.word(word, core::mem::take(&mut space));
-        vocabulary.pretokenizer().words(vocabulary.classes(), text, &mut word)
+        vocabulary.pretokenizer().words(vocabulary.tables.classes, text, &mut word)
     }
 
     /// Encodes a word: a text within which all neighbours can be joined.
