@@ -33,7 +33,7 @@ impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoPiece { byte } => {
-                write!(f, "the tokenizer has no piece for the byte {byte:02X}h, use other characters")
+                write!(f, "the tokenizer has no piece for the byte {byte:02x}h, use other characters")
             }
             Self::OutOfMemory => f.write_str("there is no memory to read the prompt"),
         }
