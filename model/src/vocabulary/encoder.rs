@@ -123,6 +123,7 @@ impl Encoding<'_> {
     }
 
     /// Puts a character's symbol at the end of the row, or those of its bytes.
+    #[inline(never)] // a small frame: what is in it is reached by short instructions
     fn character(&mut self, character: char) -> Result<(), EncodeError> {
         if let Some(symbol) = self.vocabulary.character(character) {
             self.row.push(symbol);
