@@ -161,6 +161,7 @@ impl<'c> Head<'c> {
 
     /// Puts a position's key and value (head_size,) into the cache. Past its end the first position's key
     /// is stored anew, rotated by `first_cos_sin`.
+    #[inline(never)] // a small frame: what is in it is reached by short instructions
     pub(super) fn store(&mut self, slot: KvSlot, k: &[i32], v: &[i32], first_cos_sin: &[CosSin]) {
         let KvSlot { layer, pos, index, count } = slot;
         let first_key = layer * self.head_size..(layer + 1) * self.head_size;

@@ -1,12 +1,9 @@
 //! Pre-tokenizers: how a text is cut into words before neighbours are joined. No merge crosses the
 //! end of a word.
 //!
-//! Models are trained with a regular expression for it; here each is a function that says how long
-//! the first word of a text is. Patterns are tried from left to right at each place, as such an
-//! expression is. `\s+(?!\S)` takes white space up to the last one before other text, which that
-//! text may need; and all of it at the end of the text.
-use super::classes::Class::{self, Letter, Number, Punctuation, WhiteSpace};
-use super::classes::Classes;
+//! Models are trained with regular expressions for it; here they are tables, and one function that
+//! matches them. What a pattern does not match at all, before a match and between two, is a word too.
+use super::classes::{Class, Classes};
 
 /// A pre-tokenizer, by GGUF's name for it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,13 +12,86 @@ pub(crate) enum Pretokenizer {
     None = 0,
     /// `gpt-2`.
     Gpt2 = 1,
-    /// `smollm`: each digit alone, and `gpt-2` in between.
+    /// `smollm`: each number alone, and `gpt-2` in between.
     SmolLm = 2,
     /// `llama-bpe`: Llama 3's.
     LlamaBpe = 3,
     /// `default`: what llama.cpp takes where a file names none.
     Default = 4,
 }
+
+/// A set of kinds of characters, a bit each: those of [`Class`], and some of them apart.
+type Set = u8;
+const LETTER: Set = 1 << Class::Letter as u8;
+const PUNCTUATION: Set = 1 << Class::Punctuation as u8;
+const DIGIT: Set = 1 << 5;
+const SPACE: Set = 1 << 6;
+const LINE_END: Set = 1 << 7;
+/// `\p{N}`
+const NUMBER: Set = DIGIT | 1 << Class::Number as u8;
+/// `\s`
+const WHITE_SPACE: Set = SPACE | LINE_END | 1 << Class::WhiteSpace as u8;
+/// `[^\s\p{L}\p{N}]`
+const SYMBOL: Set = !(WHITE_SPACE | LETTER | NUMBER);
+
+/// A step of a regular expression.
+#[derive(Clone, Copy)]
+enum Step {
+    /// `[set]{least,most}`: as many as leave the steps behind it their match. The least is 0 or 1.
+    Run(Set, usize, usize),
+    /// `(?!\S)`
+    NoTextBehind,
+    /// `'s|'t|'re|'ve|'m|'ll|'d`, in small letters or in any.
+    Contraction { any_case: bool },
+}
+use Step::{Contraction, NoTextBehind, Run};
+
+/// `[set]?`
+const fn maybe(set: Set) -> Step {
+    Run(set, 0, 1)
+}
+
+/// `[set]*`
+const fn any(set: Set) -> Step {
+    Run(set, 0, usize::MAX)
+}
+
+/// `[set]+`
+const fn some(set: Set) -> Step {
+    Run(set, 1, usize::MAX)
+}
+
+/// A regular expression: steps, or else other steps, and so on.
+type Pattern = &'static [&'static [Step]];
+
+/// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
+const GPT2: Pattern = &[
+    &[Contraction { any_case: false }],
+    &[maybe(SPACE), some(LETTER)],
+    &[maybe(SPACE), some(NUMBER)],
+    &[maybe(SPACE), some(SYMBOL)],
+    &[some(WHITE_SPACE), NoTextBehind],
+    &[some(WHITE_SPACE)],
+];
+/// `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*`
+/// `|\s*[\r\n]+|\s+(?!\S)|\s+`
+const LLAMA_BPE: Pattern = &[
+    &[Contraction { any_case: true }],
+    &[maybe(!(LINE_END | LETTER | NUMBER)), some(LETTER)],
+    &[Run(NUMBER, 1, 3)],
+    &[maybe(SPACE), some(SYMBOL), any(LINE_END)],
+    &[any(WHITE_SPACE), some(LINE_END)],
+    &[some(WHITE_SPACE), NoTextBehind],
+    &[some(WHITE_SPACE)],
+];
+/// `\p{N}`
+const ONE_NUMBER: Pattern = &[&[Run(NUMBER, 1, 1)]];
+/// `\p{N}+`
+const NUMBERS: Pattern = &[&[some(NUMBER)]];
+/// `[\p{P}$+<=>^~|]+`
+const SIGNS: Pattern = &[&[some(PUNCTUATION)]];
+/// `[0-9][0-9][0-9]`
+const THREE_DIGITS: Pattern = &[&[Run(DIGIT, 1, 1), Run(DIGIT, 1, 1), Run(DIGIT, 1, 1)]];
 
 /// Takes words one after the other, and may stop with an error.
 type Sink<'s, E> = &'s mut dyn FnMut(&str) -> Result<(), E>;
@@ -35,147 +105,85 @@ impl Pretokenizer {
 
     /// Hands the words of `text` to `word`, in order; joined they are the text.
     pub(super) fn words<E>(self, classes: Classes<'_>, text: &str, word: Sink<'_, E>) -> Result<(), E> {
-        let number = |c| classes.of(c) == Number;
-        let gpt2 = |text: &str| gpt2(text, classes);
+        classes.cut(text, self.patterns(), word)
+    }
+
+    /// Its patterns, each for the words that the one before it cut.
+    fn patterns(self) -> &'static [Pattern] {
         match self {
-            Self::None => cut(text, str::len, word),
-            Self::Gpt2 => cut(text, gpt2, word),
-            // \p{N}, and gpt-2's within what is cut there.
-            Self::SmolLm => {
-                cut(text, |text| one_or_run_without(text, number), &mut |part| cut(part, gpt2, word))
-            }
-            Self::LlamaBpe => cut(text, |text| llama_bpe(text, classes), word),
-            // Four patterns, each within what the one before it cut:
-            // [\p{P}$+<=>^~|]+, gpt-2's, \p{N}+, [0-9][0-9][0-9].
-            Self::Default => {
-                let sign = |c| classes.of(c) == Punctuation || "$+<=>^~|".contains(c);
-                cut(text, |text| run_with_or_without(text, sign), &mut |part| {
-                    cut(part, gpt2, &mut |part| {
-                        cut(part, |text| run_with_or_without(text, number), &mut |part| {
-                            cut(part, three_digits, word)
-                        })
-                    })
-                })
-            }
+            Self::None => &[&[]],
+            Self::Gpt2 => &[GPT2],
+            Self::SmolLm => &[ONE_NUMBER, GPT2],
+            Self::LlamaBpe => &[LLAMA_BPE],
+            Self::Default => &[SIGNS, GPT2, NUMBERS, THREE_DIGITS],
         }
     }
 }
 
-/// Cuts a text again and again where `length_of_first` says, at least behind its first character.
-fn cut<E>(mut text: &str, length_of_first: impl Fn(&str) -> usize, word: Sink<'_, E>) -> Result<(), E> {
-    while let Some(character) = text.chars().next() {
-        let (first, rest) = text.split_at(length_of_first(text).max(character.len_utf8()));
-        word(first)?;
-        text = rest;
+impl Classes<'_> {
+    /// Cuts a text by the first pattern, and what comes of it by the others.
+    fn cut<E>(self, mut text: &str, patterns: &[Pattern], word: Sink<'_, E>) -> Result<(), E> {
+        let Some((pattern, others)) = patterns.split_first() else { return word(text) };
+        while !text.is_empty() {
+            let (first, rest) = text.split_at(self.first_word(pattern, text));
+            self.cut(first, others, word)?;
+            text = rest;
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Bytes of the match at the beginning, or of all before the first match.
+    fn first_word(self, pattern: Pattern, text: &str) -> usize {
+        for (at, _) in text.char_indices() {
+            if let Some(length) = pattern.iter().find_map(|steps| self.length(steps, &text[at..])) {
+                return if at == 0 { length } else { at };
+            }
+        }
+        text.len()
+    }
+
+    /// Bytes at the beginning that the steps match, if they do.
+    fn length(self, steps: &[Step], text: &str) -> Option<usize> {
+        let Some((step, others)) = steps.split_first() else { return Some(0) };
+        match *step {
+            Run(set, least, most) => {
+                let run = text.chars().take(most).take_while(|&c| self.kind(c) & set != 0);
+                let longest = run.map(char::len_utf8).sum();
+                // Within a character there is no rest to match.
+                (least..=longest).rev().find_map(|end| Some(end + self.length(others, text.get(end..)?)?))
+            }
+            NoTextBehind => {
+                let behind = text.chars().next();
+                behind.is_none_or(|c| self.kind(c) & WHITE_SPACE != 0).then_some(0)
+            }
+            Contraction { any_case } => contraction(text, any_case),
+        }
+    }
+
+    /// The kind of a character, by itself or else by its class.
+    fn kind(self, character: char) -> Set {
+        match character {
+            '0'..='9' => DIGIT,
+            ' ' => SPACE,
+            '\r' | '\n' => LINE_END,
+            '$' | '+' | '<'..='>' | '^' | '~' | '|' => PUNCTUATION,
+            _ => 1 << self.of(character) as u8,
+        }
+    }
 }
 
-/// Bytes of the characters at the beginning that are `wanted`.
-fn run(text: &str, wanted: impl Fn(char) -> bool) -> usize {
-    text.find(|c| !wanted(c)).unwrap_or(text.len())
-}
-
-/// Bytes of the first character if it is `wanted`, else of all before the first that is.
-fn one_or_run_without(text: &str, wanted: impl Fn(char) -> bool) -> usize {
-    match text.chars().next() {
-        Some(first) if wanted(first) => first.len_utf8(),
-        _ => run(text, |c| !wanted(c)),
-    }
-}
-
-/// Bytes of the characters at the beginning that are all `wanted`, or all not.
-fn run_with_or_without(text: &str, wanted: impl Fn(char) -> bool) -> usize {
-    let first = text.starts_with(&wanted);
-    run(text, |c| wanted(c) == first)
-}
-
-/// `[0-9][0-9][0-9]`, or what stands before it.
-fn three_digits(text: &str) -> usize {
-    let mut threes = text.as_bytes().windows(3);
-    match threes.position(|three| three.iter().all(u8::is_ascii_digit)) {
-        Some(0) => 3,
-        Some(at) => at,
-        None => text.len(),
-    }
-}
-
-/// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
-fn gpt2(text: &str, classes: Classes<'_>) -> usize {
-    if let Some(length) = contraction(text, |c| c) {
-        return length;
-    }
-    let space = usize::from(text.starts_with(' '));
-    let class = |c| letter_number_space_or_other(classes.of(c));
-    match text[space..].chars().next().map(class) {
-        Some(WhiteSpace) | None => white_space(text, classes),
-        Some(first) => space + run(&text[space..], |c| class(c) == first),
-    }
-}
-
-/// `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*`
-/// `|\s*[\r\n]+|\s+(?!\S)|\s+`
-fn llama_bpe(text: &str, classes: Classes<'_>) -> usize {
-    let Some(first) = text.chars().next() else { return 0 };
-    // Without case, s is also U+017F, the long s, by Unicode's case folding.
-    let fold = |c: char| if c == 'ſ' { 's' } else { c.to_ascii_lowercase() };
-    if let Some(length) = contraction(text, fold) {
-        return length;
-    }
-    let class = |c| letter_number_space_or_other(classes.of(c));
-    let is = |wanted: Class| move |c| class(c) == wanted;
-
-    let before = match (class(first), first) {
-        (Letter, _) => Some(0),
-        (Number, _) | (_, '\r' | '\n') => None,
-        _ => Some(first.len_utf8()),
+/// Bytes of a contraction at the beginning.
+fn contraction(text: &str, any_case: bool) -> Option<usize> {
+    let fold = |c: char| match c {
+        'ſ' if any_case => 's', // by Unicode's case folding
+        _ if any_case => c.to_ascii_lowercase(),
+        _ => c,
     };
-    if let Some(before) = before
-        && let letters @ 1.. = run(&text[before..], is(Letter))
-    {
-        return before + letters;
-    }
-    if class(first) == Number {
-        return text.chars().take(3).take_while(|&c| class(c) == Number).map(char::len_utf8).sum();
-    }
-    let space = usize::from(first == ' ');
-    if let others @ 1.. = run(&text[space..], is(Class::Other)) {
-        let end = space + others;
-        return end + run(&text[end..], |c| matches!(c, '\r' | '\n'));
-    }
-    let white = run(text, is(WhiteSpace));
-    match text[..white].rfind(['\r', '\n']) {
-        Some(line_end) => line_end + 1,
-        None => white_space(text, classes),
-    }
-}
-
-/// `'s|'t|'re|'ve|'m|'ll|'d`, with `fold` over the letters.
-fn contraction(text: &str, fold: impl Fn(char) -> char) -> Option<usize> {
-    let mut rest = text.strip_prefix('\'')?.chars();
-    let first = rest.next()?;
-    let length = '\''.len_utf8() + first.len_utf8();
-    match fold(first) {
-        's' | 't' | 'm' | 'd' => Some(length),
-        letter @ ('r' | 'v' | 'l') => {
-            let second = rest.next()?;
-            let wanted = if letter == 'l' { 'l' } else { 'e' };
-            (fold(second) == wanted).then(|| length + second.len_utf8())
-        }
-        _ => None,
-    }
-}
-
-/// `\s+(?!\S)|\s+`
-fn white_space(text: &str, classes: Classes<'_>) -> usize {
-    let end = run(text, |c| classes.of(c) == WhiteSpace);
-    let last = text[..end].char_indices().next_back().map_or(0, |(at, _)| at);
-    if end < text.len() && last > 0 { last } else { end }
-}
-
-/// Punctuation is `[^\s\p{L}\p{N}]` as all the rest is.
-fn letter_number_space_or_other(class: Class) -> Class {
-    if class == Punctuation { Class::Other } else { class }
+    ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"].iter().find_map(|contraction| {
+        let mut rest = text.chars();
+        let found = contraction.bytes().all(|wanted| rest.next().map(fold) == Some(wanted.into()));
+        found.then(|| text.len() - rest.as_str().len())
+    })
 }
 
 #[cfg(test)]
