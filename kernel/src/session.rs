@@ -122,6 +122,7 @@ impl<'m, E: Engine> Session<'m, E> {
     }
 
     /// Changes a setting, and says why not where that cannot be.
+    #[inline(never)] // a small frame: what is in it is reached by short instructions
     fn set(&mut self, key: &str, value: &str) {
         if let Err(wanted) = self.settings.set_story(key, value) {
             println!("The {key} must be {wanted}, not '{value}'.");

@@ -87,6 +87,7 @@ impl<'a, E: Engine + ?Sized> Generator<'a, E> {
     }
 
     /// Makes one forward pass; `None` when the story has ended.
+    #[inline(never)] // a small frame: what is in it is reached by short instructions
     pub fn step(&mut self) -> Option<Step<'a>> {
         if self.ended || self.pos >= self.limit() {
             return None;

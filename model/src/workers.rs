@@ -62,20 +62,23 @@ impl Processors<'_> {
         size: usize,
         work: impl Fn(usize, &mut [T]) + Sync,
     ) {
-        let workers = self.workers.size();
-        if workers == 1 {
-            return work(0, items);
-        }
-        let (length, count) = (items.len(), items.len().div_ceil(size));
-        let all = Shared(items.as_mut_ptr());
-        self.workers.run(&|worker| {
+        let (length, all) = (items.len(), Shared(items.as_mut_ptr()));
+        self.in_parts(length.div_ceil(size), &|first, end| {
             let all = &all; // all of it, not the bare pointer
-            let (first, end) = (count * worker / workers, count * (worker + 1) / workers);
             let (start, stop) = ((first * size).min(length), (end * size).min(length));
-            // SAFETY: start ≤ stop ≤ length; the workers' ranges do not overlap, and each worker is
-            // called once. The slice is borrowed until `run` returns, which is after the last call.
+            // SAFETY: start ≤ stop ≤ length; the parts do not overlap, and each is worked on once. The slice
+            // is borrowed until `in_parts` returns, which is after the last call.
             work(first, unsafe { core::slice::from_raw_parts_mut(all.0.add(start), stop - start) });
         });
+    }
+
+    /// Calls `work(first, end)` for parts of 0 to `count` that do not overlap, one for each worker.
+    fn in_parts(&self, count: usize, work: &(dyn Fn(usize, usize) + Sync)) {
+        let workers = self.workers.size();
+        if workers == 1 {
+            return work(0, count);
+        }
+        self.workers.run(&|worker| work(count * worker / workers, count * (worker + 1) / workers));
     }
 }
 

@@ -1,7 +1,11 @@
 //! The command line. Flag letters are llama2.c's.
 use std::{ffi::OsString, fmt::Display, ops::Not, path::PathBuf, str::FromStr};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
+use model::host::synth::FileType;
 
 use crate::emulator::qemu::{Accelerator, Machine, Storage};
 
@@ -42,7 +46,7 @@ pub enum Command {
     Bench(BenchArgs),
     /// Download a published model into the cache folder, checked by its SHA-256
     Fetch(FetchArgs),
-    /// Write a random checkpoint of any shape: for tests of speed and size, not for reading
+    /// Write a random checkpoint or GGUF of any shape: for tests of speed and size, not for reading
     Synth(SynthArgs),
     /// Write a web page that boots models in an emulated PC, in the browser
     Web(WebArgs),
@@ -267,16 +271,38 @@ pub struct FetchArgs {
 /// `synth`.
 #[derive(Args, Debug)]
 pub struct SynthArgs {
-    /// 260K, 15M, 42M, 110M or dim,hidden,layers,heads,kv_heads,vocab,seq (a negative vocab: a
-    /// classifier of its own)
+    /// 260K, 15M, 42M, 110M, SmolLM2-135M, SmolLM2-360M, TinyLlama-1.1B, Llama-3.2-1B or
+    /// dim,hidden,layers,heads,kv_heads,vocab,seq (a negative vocab: a classifier of its own)
     #[arg(allow_hyphen_values = true)]
     pub shape: String,
-    /// The checkpoint to write
+    /// The file to write
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+    /// Write a GGUF with matrices of this type. Where its blocks do not divide a tensor's rows, the tensor is
+    /// stored as llama.cpp would: Q5_0 for Q4_K, Q5_1 for Q5_K, Q8_0 for Q6_K (Q4_0 for Q2_K and Q3_K), or F16
+    #[arg(long, value_name = "TYPE", value_parser = file_type(), ignore_case = true)]
+    pub gguf: Option<FileType>,
+    /// The kind of the GGUF's made-up tokenizer [default: the shape's]
+    #[arg(long, value_name = "KIND", requires = "gguf")]
+    pub tokenizer_kind: Option<TokenizerName>,
     /// The same seed gives the same weights
     #[arg(short = 's', long, value_name = "N", default_value_t = 1, value_parser = whole::<u64>)]
     pub seed: u64,
+}
+
+/// The kinds of tokenizers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TokenizerName {
+    /// SentencePiece's rule, as Llama 2
+    Llama,
+    /// Byte-level BPE, as SmolLM2
+    Gpt2,
+}
+
+/// Reads llama.cpp's name of a file's type.
+fn file_type() -> impl TypedValueParser<Value = FileType> {
+    PossibleValuesParser::new(FileType::all().map(|file_type| PossibleValue::new(file_type.name())))
+        .try_map(|name| FileType::of_name(&name).ok_or("no such type"))
 }
 
 /// `web`.

@@ -1,4 +1,6 @@
 //! What a file holds: a checkpoint, a packed model or a disk image.
+pub mod gguf;
+
 use std::{
     fs::File,
     io::{self, BufReader, Read, Seek, SeekFrom},
@@ -15,6 +17,7 @@ use model::{
     host::{
         checkpoint::{Checkpoint, CheckpointError},
         foreign::Foreign,
+        gguf::GgufError,
         packed::Reader,
     },
     packed::{MAGIC, Packed, PackedError, PackedHeader},
@@ -23,6 +26,7 @@ use model::{
 use protocol::settings::{SETTINGS_BYTES, Settings, SettingsError};
 
 use crate::machine_code::PROGRAM_BYTES;
+use gguf::GgufContents;
 
 /// What is in a file.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ pub enum Contents {
         /// Its length.
         bytes: u64,
     },
+    /// A GGUF.
+    Gguf(Box<GgufContents>),
     /// A packed model.
     Packed(PackedHeader),
     /// A disk image.
@@ -126,6 +132,14 @@ pub enum InspectError {
         /// What is wrong with it, or what it is.
         cause: CheckpointError,
     },
+    /// It is a GGUF whose header cannot be read.
+    #[error("{path}: {cause}")]
+    Gguf {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        cause: GgufError,
+    },
     /// It is nothing that is known.
     #[error("{path} is no disk image of this project and no packed model, and as a checkpoint: {cause}")]
     Unknown {
@@ -152,6 +166,10 @@ pub fn inspect(path: &Path) -> Result<Contents, InspectError> {
     }
     if is_image(&start) {
         return image(path, &mut file, bytes).map(Contents::Image);
+    }
+    if Foreign::of(&start) == Some(Foreign::Gguf) {
+        let contents = GgufContents::read(path, file).map(Box::new).map(Contents::Gguf);
+        return contents.map_err(|cause| InspectError::Gguf { path: path.into(), cause });
     }
     match Checkpoint::open(file) {
         Ok(checkpoint) => Ok(Contents::Checkpoint { shape: checkpoint.shape(), bytes }),

@@ -10,13 +10,12 @@ use model::{
     engine::EngineKind,
     host::{
         checkpoint::{Checkpoint, CheckpointError},
-        coding::plan,
         gguf::check_file_name,
-        pack::{PackError, pack},
+        pack::{PackError, pack, plan},
         packed::fit_name,
         vocabulary::{TokenizerError, llama2c, pack_gguf},
     },
-    packed::{Packed, PackedHeader, layout},
+    packed::{Packed, PackedHeader},
     shape::Shape,
     vocabulary::Vocabulary,
 };
@@ -73,24 +72,10 @@ pub enum PackingError {
 }
 
 /// The most tokens of context that are packed, where a model has more: its cache would take most of a PC's memory.
-const MOST_CONTEXT: usize = 2048;
+pub const MOST_CONTEXT: usize = 2048;
 /// The most memory that a model shall need: QEMU's q35 keeps 2,815 MiB in one piece below 4 GB (hw/i386/pc_q35.c),
 /// and firmware and programs need some of it.
 const MOST_MEMORY: u64 = 2768 << 20;
-
-/// Bytes of memory that a model will take with this shape; `None` where it cannot be packed.
-fn memory<R>(shape: Shape, checkpoint: &Checkpoint<R>, vocabulary: &[u32]) -> Option<u64>
-where
-    R: Read + Seek,
-{
-    let engine = EngineKind::Int8;
-    let vocabulary_bytes = size_of_val(vocabulary).try_into().ok()?;
-    let coding = |_, kind, layer: u16| Some(plan(checkpoint, kind, layer.into()).coding);
-    let entries = layout(engine, &shape, vocabulary_bytes, coding, PackedHeader::bytes_for)?;
-    let norm = checkpoint.config().norm();
-    let header = PackedHeader { engine, shape, norm, name: String::new(), payload_crc: 0, entries };
-    Some(header.memory(shape.seq_len).total())
-}
 
 /// llama2.c's tokenizer in a file, packed, and the file's name.
 fn packed_file(file: &ModelFile) -> Result<(String, Result<Vec<u32>, TokenizerError>), ModelsError> {
@@ -149,8 +134,8 @@ impl PackInput {
             let shape = checkpoint.shape();
             let contexts: Vec<usize> = (1..=shape.seq_len).collect();
             let fits = |&seq_len: &usize| {
-                memory(Shape { seq_len, ..shape }, &checkpoint, &vocabulary)
-                    .is_some_and(|bytes| bytes <= MOST_MEMORY)
+                let header = plan(EngineKind::Int8, &checkpoint, Shape { seq_len, ..shape }, &vocabulary);
+                header.is_ok_and(|header| header.memory(seq_len).total() <= MOST_MEMORY)
             };
             // Where nothing fits the machine says what is missing.
             checkpoint.limit_context(contexts.partition_point(fits).max(1));

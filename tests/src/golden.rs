@@ -2,7 +2,7 @@
 use std::{
     collections::HashMap,
     fs,
-    io::Cursor,
+    io::{Cursor, Read, Seek, Write},
     sync::{Mutex, PoisonError},
 };
 
@@ -11,9 +11,10 @@ use model::{
     generate::{Generator, Options},
     host::{
         checkpoint::Checkpoint,
+        gguf::TensorType,
         pack::pack,
-        synth::{parse_shape, write_checkpoint},
-        vocabulary::llama2c,
+        synth::{SyntheticGguf, parse_shape, write_checkpoint},
+        vocabulary::{llama2c, pack_gguf},
     },
     int8::Int8,
     packed::Packed,
@@ -166,6 +167,41 @@ pub fn synthetic(shape: &str) -> Result<Vec<u8>, Error> {
     Ok(out.into_inner())
 }
 
+/// A GGUF of random weights, packed, its residual stream with so many fraction bits. `type_of` is asked for each
+/// matrix, by its name and the length of its rows.
+///
+/// # Errors
+/// [`Error::Answer`] if the host library refuses it.
+pub fn synthetic_gguf(
+    model: &SyntheticGguf,
+    type_of: impl Fn(&str, usize) -> TensorType,
+    residual_bits: i32,
+) -> Result<Vec<u8>, Error> {
+    let (mut file, mut out) = (Vec::new(), Cursor::new(Vec::new()));
+    model.write(1, type_of, &mut file).map_err(refused("the GGUF"))?;
+    let mut checkpoint = Checkpoint::open(Cursor::new(file)).map_err(refused("reading the GGUF"))?;
+    checkpoint.config_mut().residual_bits = residual_bits;
+    pack_gguf_into(&mut checkpoint, &mut out)?;
+    Ok(out.into_inner())
+}
+
+/// Packs a GGUF with its own tokenizer.
+///
+/// # Errors
+/// [`Error::Answer`] if the host library refuses it.
+pub fn pack_gguf_into<R: Read + Seek>(
+    checkpoint: &mut Checkpoint<R>,
+    out: &mut (impl Write + Seek),
+) -> Result<(), Error> {
+    let Checkpoint::Gguf(gguf) = &checkpoint else {
+        return Err(refused("the GGUF")("it is no GGUF"));
+    };
+    let vocabulary = pack_gguf(&gguf.vocabulary().map_err(refused("the tokenizer"))?);
+    let vocabulary = vocabulary.map_err(refused("the tokenizer"))?;
+    let packed = pack(EngineKind::Int8, checkpoint, &vocabulary, "random", out, |_, _| {});
+    packed.map(drop).map_err(refused("the packer"))
+}
+
 /// A tokenizer in llama2.c's format: longest piece; then for each its score, length and bytes.
 fn numbered_pieces(vocabulary: usize) -> Vec<u8> {
     let pieces: Vec<String> = (0..vocabulary).map(|number| format!(" w{number}")).collect();
@@ -185,6 +221,14 @@ fn numbered_pieces(vocabulary: usize) -> Vec<u8> {
 /// [`Error::Answer`] with the engine's sentence, where it refuses model or prompt.
 pub fn tell(packed: &[u8], settings: &Settings) -> Result<(String, Vec<TraceRecord>), Error> {
     let packed = Packed::read(&mut &packed[..]).map_err(refused("the packed model"))?;
+    tell_packed(&packed, settings)
+}
+
+/// The same of a packed model in memory.
+///
+/// # Errors
+/// As [`tell`].
+pub fn tell_packed(packed: &Packed, settings: &Settings) -> Result<(String, Vec<TraceRecord>), Error> {
     let text = packed.text().map_err(refused("the tokenizer"))?;
     let context = text.shape.seq_len;
     let mut engine: Box<dyn Engine> = match (packed.model(), packed.sectorllm()) {

@@ -115,10 +115,22 @@ impl Qemu {
         let folder = TempDir::with_prefix("unreallm-qemu-").map_err(Error::io("make a folder"))?;
         let disk = folder.path().join("disk.img");
         fs::write(&disk, image).map_err(Error::io("write the image"))?;
+        self.start(folder, &disk)
+    }
+
+    /// Boots a machine with the image in a file, which must stay while it runs.
+    ///
+    /// # Errors
+    /// As [`Qemu::boot`].
+    pub fn boot_file(&self, disk: &Path) -> Result<QemuMachine, Error> {
+        self.start(TempDir::with_prefix("unreallm-qemu-").map_err(Error::io("make a folder"))?, disk)
+    }
+
+    fn start(&self, folder: TempDir, disk: &Path) -> Result<QemuMachine, Error> {
         let socket = folder.path().join("qmp");
 
         let mut command = Command::new(self.program);
-        command.args(self.arguments(&disk, folder.path())?);
+        command.args(self.arguments(disk, folder.path())?);
         command.args(["-serial", if self.no_serial { "none" } else { "stdio" }]);
         command.args(["-display", "none", "-monitor", "none"]);
         command.arg("-qmp").arg(format!("unix:{},server=on,wait=off", socket.display()));

@@ -36,8 +36,10 @@ impl Line {
     /// Puts other text into the line, and the cursor at its end.
     pub fn set(&mut self, text: &str) {
         self.characters.clear();
-        self.characters.extend(text.chars().take(LINE_LIMIT));
-        self.cursor = self.characters.len();
+        self.cursor = 0;
+        for character in text.chars() {
+            self.insert(character);
+        }
     }
 
     /// Types a character. `false` if the line is full.

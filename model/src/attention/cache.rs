@@ -64,7 +64,7 @@ pub struct Head<'c> {
 
 /// The lengths of [`Head`]'s buffers, in its order and in operands: four numbers or pairs each.
 fn buffers(shape: &Shape, context: usize) -> [u64; 8] {
-    let group = shape.dim / shape.n_kv_heads;
+    let group = shape.q_dim() / shape.n_kv_heads;
     let width = shape.head_size.next_multiple_of(COLUMNS);
     let groups = context.div_ceil(KEY_GROUP);
     let of_all_layers = |length: usize| shape.n_layers as u64 * length as u64;
@@ -115,7 +115,7 @@ impl KvCache {
         });
     }
 
-    /// The outputs of all heads, one after the other, go into `out` (dim,).
+    /// The outputs of all heads, one after the other, go into `out` (q_dim,).
     pub fn read_out(&self, out: &mut [i32]) {
         let length = self.buffers.iter().sum();
         let group = out.len() * length / self.memory.len();
@@ -161,6 +161,7 @@ impl<'c> Head<'c> {
 
     /// Puts a position's key and value (head_size,) into the cache. Past its end the first position's key
     /// is stored anew, rotated by `first_cos_sin`.
+    #[inline(never)] // a small frame: what is in it is reached by short instructions
     pub(super) fn store(&mut self, slot: KvSlot, k: &[i32], v: &[i32], first_cos_sin: &[CosSin]) {
         let KvSlot { layer, pos, index, count } = slot;
         let first_key = layer * self.head_size..(layer + 1) * self.head_size;

@@ -51,6 +51,7 @@ impl Softmax {
     pub const BYTES: usize = DISTANCES * size_of::<u16>();
 
     /// For heads of `head_size` over `context` positions, from the packer's table.
+    #[inline(never)] // a small frame: what is in it is reached by short instructions
     pub(super) fn new(allocator: &mut Allocator, tables: &Tables, head_size: usize, context: usize) -> Self {
         const POINTS: usize = 1 << EXP2_POINT_BITS;
         let mut weights: Vec<u16> = allocator.zeroed(DISTANCES);

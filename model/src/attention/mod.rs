@@ -76,6 +76,7 @@ impl<'m> Attention<'m> {
     /// One position's attention in one layer: \[q | k | v\] (q_dim + 2 kv_dim,) with `fraction_bits`, as
     /// [wq | wk | wv] gave it, to `out` (q_dim,) with as many. Queries and keys are rotated, keys and
     /// values go into the cache.
+    #[inline(never)] // a small frame: what is in it is reached by short instructions
     pub fn attend(
         &mut self,
         processors: Processors,

@@ -9,7 +9,7 @@ use std::io::{Read, Seek};
 
 /// How a matrix is packed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Plan {
+pub struct Choice {
     /// Its coding.
     pub coding: Coding,
     /// Whether the file's codes are kept; else its numbers are rounded.
@@ -43,13 +43,13 @@ const fn exact(tensor_type: TensorType) -> Option<Grouped> {
 }
 
 /// The coding for tensors of these types in one matrix: the widest codes, the smallest groups.
-fn of_types(types: impl Iterator<Item = TensorType> + Clone) -> Plan {
+fn of_types(types: impl Iterator<Item = TensorType> + Clone) -> Choice {
     let columns = types.clone().filter_map(exact).map(|grouped| grouped.columns).min();
     let columns = columns.unwrap_or(Grouped::COLUMNS[1]);
-    let rounded = Plan { coding: Coding::Groups(Grouped::eight(columns)), as_codes: false };
+    let rounded = Choice { coding: Coding::Groups(Grouped::eight(columns)), as_codes: false };
     let all: Option<Vec<Grouped>> = types.clone().map(exact).collect();
     let Some(all) = all else { return rounded };
-    let as_codes = |grouped| Plan { coding: Coding::Groups(grouped), as_codes: true };
+    let as_codes = |grouped| Choice { coding: Coding::Groups(grouped), as_codes: true };
     if all.iter().all(|grouped| grouped.bits == Bits::Four) {
         return as_codes(Grouped::four(columns));
     }
@@ -64,13 +64,13 @@ fn of_types(types: impl Iterator<Item = TensorType> + Clone) -> Plan {
 }
 
 /// How a matrix is packed; [`Coding::Rows`] for llama2.c's checkpoints.
-pub fn plan<R: Read + Seek>(checkpoint: &Checkpoint<R>, kind: Kind, layer: usize) -> Plan {
+pub fn choose<R: Read + Seek>(checkpoint: &Checkpoint<R>, kind: Kind, layer: usize) -> Choice {
     let weights = weights(kind, &checkpoint.shape()).iter();
     let types: Option<Vec<TensorType>> =
         weights.map(|&weight| checkpoint.tensor_type(weight, layer)).collect();
     match types {
         Some(types) if !types.is_empty() => of_types(types.into_iter()),
-        _ => Plan { coding: Coding::Rows, as_codes: false },
+        _ => Choice { coding: Coding::Rows, as_codes: false },
     }
 }
 
@@ -102,16 +102,16 @@ mod tests {
 
     #[test]
     fn codes_are_kept_where_they_can_be_kept_together() {
-        let plan = |types: &[TensorType]| of_types(types.iter().copied());
-        let kept = |grouped| Plan { coding: Coding::Groups(grouped), as_codes: true };
-        assert_eq!(plan(&[Q4_1]), kept(Grouped::four(32)));
-        assert_eq!(plan(&[Q4K, Q4K, Q6K]), kept(Grouped::eight_with_offsets(16)));
-        assert_eq!(plan(&[Q3K, Q4K]), kept(Grouped::four(16)));
-        assert_eq!(plan(&[Q8_0, Q6K]), kept(Grouped::eight(16)));
-        assert_eq!(plan(&[Q5K]), kept(Grouped::eight_with_offsets(32)));
-        let rounded = Plan { coding: Coding::Groups(Grouped::eight(32)), as_codes: false };
+        let choice = |types: &[TensorType]| of_types(types.iter().copied());
+        let kept = |grouped| Choice { coding: Coding::Groups(grouped), as_codes: true };
+        assert_eq!(choice(&[Q4_1]), kept(Grouped::four(32)));
+        assert_eq!(choice(&[Q4K, Q4K, Q6K]), kept(Grouped::eight_with_offsets(16)));
+        assert_eq!(choice(&[Q3K, Q4K]), kept(Grouped::four(16)));
+        assert_eq!(choice(&[Q8_0, Q6K]), kept(Grouped::eight(16)));
+        assert_eq!(choice(&[Q5K]), kept(Grouped::eight_with_offsets(32)));
+        let rounded = Choice { coding: Coding::Groups(Grouped::eight(32)), as_codes: false };
         for types in [&[F16][..], &[F32, Q4_0], &[Q8_0, Q4_0], &[Bf16, F32]] {
-            assert_eq!(plan(types), rounded, "{types:?}");
+            assert_eq!(choice(types), rounded, "{types:?}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The packer: reads a checkpoint tensor by tensor, quantizes, and writes the packed model in the
 //! order in which the machine will read it.
 use super::checkpoint::{Checkpoint, CheckpointError, Weight};
-use super::coding::{Plan, parts, plan, weights};
+use super::coding::{Choice, choose, parts, weights};
 use super::quantize::{
     QuantizedMatrix, fraction_bits_after_norm, quantize_groups, quantize_matrix, quantize_norm_weight,
 };
@@ -62,6 +62,26 @@ impl From<CheckpointError> for PackError {
     }
 }
 
+/// The header of a checkpoint's packed model with this shape, which may have another context than the
+/// checkpoint's, before anything is packed: all its sizes are right, it has no name, and what the packer chooses
+/// is 0.
+///
+/// # Errors
+/// A packed model that would be too large.
+pub fn plan<R: Read + Seek>(
+    engine: EngineKind,
+    checkpoint: &Checkpoint<R>,
+    shape: Shape,
+    vocabulary: &[u32],
+) -> Result<PackedHeader, PackError> {
+    let vocabulary_bytes = u32::try_from(size_of_val(vocabulary)).map_err(|_| PackError::TooLarge)?;
+    let norm = checkpoint.config().norm();
+    let coding = |_, kind, layer: u16| Some(choose(checkpoint, kind, layer.into()).coding);
+    let entries = layout(engine, &shape, vocabulary_bytes, coding, PackedHeader::bytes_for)
+        .ok_or(PackError::TooLarge)?;
+    Ok(PackedHeader { engine, shape, norm, name: String::new(), payload_crc: 0, entries })
+}
+
 /// Packs a checkpoint and its vocabulary ([`super::vocabulary`]) for an engine into `out`, from where it stands on.
 /// `progress` is told how many bytes of how many have been written. Returns the header.
 pub fn pack<R: Read + Seek, W: Write + Seek>(
@@ -77,12 +97,8 @@ pub fn pack<R: Read + Seek, W: Write + Seek>(
     if engine == EngineKind::Sectorllm && shape != Shape::STORIES260K {
         return Err(PackError::NotForSectorllm { shape });
     }
-    let vocabulary_bytes = u32::try_from(size_of_val(vocabulary)).map_err(|_| PackError::TooLarge)?;
     let norm = checkpoint.config().norm();
-    let coding = |_, kind, layer: u16| Some(plan(checkpoint, kind, layer.into()).coding);
-    let entries = layout(engine, &shape, vocabulary_bytes, coding, PackedHeader::bytes_for)
-        .ok_or(PackError::TooLarge)?;
-    let mut header = PackedHeader { engine, shape, norm, name: name.to_owned(), payload_crc: 0, entries };
+    let mut header = PackedHeader { name: name.to_owned(), ..plan(engine, checkpoint, shape, vocabulary)? };
     let total = header.packed_bytes();
     let start = out.stream_position().map_err(PackError::Write)?;
     // The header holds a CRC of all that follows: its place is kept, it is written last.
@@ -154,7 +170,7 @@ fn matrix<R: Read + Seek>(
     entry: &Entry,
 ) -> Result<QuantizedMatrix, CheckpointError> {
     let (kind, layer) = (entry.kind, entry.layer.into());
-    let Plan { coding, as_codes } = plan(checkpoint, kind, layer);
+    let Choice { coding, as_codes } = choose(checkpoint, kind, layer);
     let norm = match kind {
         Kind::Wqkv => Some(checkpoint.read(Weight::RmsAtt, layer)?),
         Kind::W13 => Some(checkpoint.read(Weight::RmsFfn, layer)?),

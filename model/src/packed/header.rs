@@ -171,6 +171,10 @@ impl PackedHeader {
         if count == 0 || count > lines.len() || Self::bytes_for(count) != prefix.header_bytes {
             return Err(wrong(count));
         }
+        // The vocabulary is read as words.
+        if !(lines[0].cols as usize).is_multiple_of(size_of::<u32>()) {
+            return Err(wrong(0));
+        }
         let coding = |entry: usize, _, _| Coding::from_number(lines.get(entry)?.coding);
         let mut entries = layout(engine, &shape, lines[0].cols, coding, Self::bytes_for)
             .filter(|entries| entries.len() == count)

@@ -136,6 +136,14 @@ fn a_header_that_lies_with_a_good_crc_is_refused() {
         let error = with(HEADER_PREFIX + 32 * (entries - 1) + 4 * word, value as u32);
         assert!(matches!(error, PackedError::Directory { .. }), "word {word} is {value}: {error}");
     }
+    // A vocabulary that ends within a word.
+    let mut odd = bytes.clone();
+    let bytes_of_vocabulary = load(&bytes).unwrap().header.entries[0].cols - 1;
+    for word in [2, 6] {
+        let at = HEADER_PREFIX + 4 * word;
+        odd[at..at + 4].copy_from_slice(&bytes_of_vocabulary.to_le_bytes());
+    }
+    assert!(matches!(load(&with_good_crcs(odd)), Err(PackedError::Directory { entry: 0 })));
     let mut huge = bytes.clone();
     huge[12..16].copy_from_slice(&u32::MAX.to_le_bytes());
     assert!(matches!(load(&huge), Err(PackedError::HeaderSize(u32::MAX))));

@@ -33,7 +33,7 @@ impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoPiece { byte } => {
-                write!(f, "the tokenizer has no piece for the byte {byte:02X}h, use other characters")
+                write!(f, "the tokenizer has no piece for the byte {byte:02x}h, use other characters")
             }
             Self::OutOfMemory => f.write_str("there is no memory to read the prompt"),
         }
@@ -48,69 +48,14 @@ impl From<TryReserveError> for EncodeError {
     }
 }
 
-/// A part of a text.
-#[derive(Clone, Copy)]
-enum Part<'t> {
-    /// Text to be cut into tokens.
-    Text(&'t str),
-    /// A special token.
-    Token(u32),
-}
-
 impl Vocabulary<'_> {
     /// The tokens of `text`, without BOS; none for an empty text.
     pub fn encode(&self, text: &str, special: SpecialTokens) -> Result<Vec<u32>, EncodeError> {
-        let mut encoding = Encoding { vocabulary: self, row: Row::default(), tokens: Vec::new() };
-        let mut after_special = true;
-        for part in self.parts(text, special)? {
-            match part {
-                Part::Text(text) => encoding.text(text, after_special && self.header.space_in_front())?,
-                Part::Token(token) => encoding.push(token)?,
-            }
-            after_special = matches!(part, Part::Token(_));
-        }
+        let (row, tokens) = (Row::default(), Vec::new());
+        let mut encoding = Encoding { vocabulary: self, special, row, tokens, after_special: true };
+        encoding.text(text, self.tables.special)?;
         Ok(encoding.tokens)
     }
-
-    /// Cuts a text at the special tokens: first at all that are the longest, then what is left at
-    /// the next, as llama.cpp does.
-    fn parts<'t>(&self, text: &'t str, special: SpecialTokens) -> Result<Vec<Part<'t>>, EncodeError> {
-        let mut parts = Vec::new();
-        if !text.is_empty() {
-            push(&mut parts, Part::Text(text))?;
-        }
-        for &token in self.special_tokens() {
-            if special == SpecialTokens::AreText && self.kind(token) != Kind::Text {
-                continue;
-            }
-            let name = self.symbol_text(token);
-            if !parts.iter().any(|part| matches!(part, Part::Text(text) if find(text, name).is_some())) {
-                continue;
-            }
-            for part in core::mem::take(&mut parts) {
-                match part {
-                    Part::Text(text) => cut(text, name, token, &mut parts)?,
-                    Part::Token(_) => push(&mut parts, part)?,
-                }
-            }
-        }
-        Ok(parts)
-    }
-}
-
-/// Cuts a text wherever `name` stands, which is `token`.
-fn cut<'t>(mut text: &'t str, name: &[u8], token: u32, parts: &mut Vec<Part<'t>>) -> Result<(), EncodeError> {
-    while let Some(at) = find(text, name) {
-        if at > 0 {
-            push(parts, Part::Text(&text[..at]))?;
-        }
-        push(parts, Part::Token(token))?;
-        text = &text[at + name.len()..];
-    }
-    if !text.is_empty() {
-        push(parts, Part::Text(text))?;
-    }
-    Ok(())
 }
 
 /// Where a name stands in a text; a name that is no text itself stands in none.
@@ -120,37 +65,47 @@ fn find(text: &str, name: &[u8]) -> Option<usize> {
     windows.find_map(|(at, window)| (window == name).then_some(at).filter(stands_at))
 }
 
-fn push<T>(items: &mut Vec<T>, item: T) -> Result<(), EncodeError> {
-    items.try_reserve(1)?;
-    items.push(item);
+fn push(tokens: &mut Vec<u32>, token: u32) -> Result<(), EncodeError> {
+    tokens.try_reserve(1)?;
+    tokens.push(token);
     Ok(())
 }
 
 /// A text that is being encoded.
 struct Encoding<'v> {
     vocabulary: &'v Vocabulary<'v>,
+    special: SpecialTokens,
     row: Row,
     tokens: Vec<u32>,
+    /// The text begins here, or a special token came before.
+    after_special: bool,
 }
 
 impl Encoding<'_> {
-    fn push(&mut self, token: u32) -> Result<(), EncodeError> {
-        push(&mut self.tokens, token)
-    }
-
-    /// Encodes a text without special tokens, with a space in front or not.
-    fn text(&mut self, text: &str, space: bool) -> Result<(), EncodeError> {
+    /// Encodes a text: cuts it wherever the first of these special tokens stands, then what is left
+    /// at the next, as llama.cpp does. It calls itself only for a token that is there.
+    fn text(&mut self, mut text: &str, mut special_tokens: &[u32]) -> Result<(), EncodeError> {
+        while let Some(&token) = special_tokens.split_off_first() {
+            if self.special == SpecialTokens::AreText && self.vocabulary.kind(token) != Kind::Text {
+                continue;
+            }
+            let name = self.vocabulary.symbol_text(token);
+            while let Some(at) = find(text, name) {
+                self.text(&text[..at], special_tokens)?;
+                push(&mut self.tokens, token)?;
+                self.after_special = true;
+                text = &text[at + name.len()..];
+            }
+        }
         let vocabulary = self.vocabulary;
-        // In front of the first word.
-        let mut space = space;
-        let mut word = |word: &str| self.word(word, core::mem::take(&mut space));
-        vocabulary.pretokenizer().words(vocabulary.classes(), text, &mut word)
+        vocabulary.pretokenizer().words(vocabulary.tables.classes, text, &mut |word| self.word(word))
     }
 
     /// Encodes a word: a text within which all neighbours can be joined.
-    fn word(&mut self, word: &str, space: bool) -> Result<(), EncodeError> {
+    fn word(&mut self, word: &str) -> Result<(), EncodeError> {
+        let space = core::mem::take(&mut self.after_special) && self.vocabulary.header.space_in_front();
         if let Some(token) = self.vocabulary.whole_word(word) {
-            return self.push(token);
+            return push(&mut self.tokens, token);
         }
         self.row.clear(word.len() + 1)?;
         for character in space.then_some(' ').into_iter().chain(word.chars()) {
@@ -168,6 +123,7 @@ impl Encoding<'_> {
     }
 
     /// Puts a character's symbol at the end of the row, or those of its bytes.
+    #[inline(never)] // a small frame: what is in it is reached by short instructions
     fn character(&mut self, character: char) -> Result<(), EncodeError> {
         if let Some(symbol) = self.vocabulary.character(character) {
             self.row.push(symbol);

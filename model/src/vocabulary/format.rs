@@ -22,7 +22,6 @@ use super::classes::Classes;
 use super::pretokenizer::Pretokenizer;
 use super::{Kind, Vocabulary};
 use core::fmt;
-use core::ops::Range;
 
 /// Stands for "no token" and "no symbol".
 pub(crate) const NONE: u32 = u32::MAX;
@@ -31,7 +30,7 @@ pub(crate) const KIND_SHIFT: u32 = 28;
 /// The bits of a text's start.
 pub(super) const OFFSET_MASK: u32 = (1 << KIND_SHIFT) - 1;
 /// Values of a byte.
-const BYTES: usize = 256;
+const BYTES: u32 = 256;
 
 /// A line of the table of characters: the character, its symbol.
 pub(super) type Character = [u32; 2];
@@ -146,40 +145,35 @@ impl Header {
         self.flags & Self::LEAVE_OUT != 0
     }
 
-    /// Where the tables are and where the last one ends; `None` for more words than 32 bits count.
-    fn tables(&self) -> Option<(Tables, usize)> {
-        let mut end = Self::WORDS;
-        let mut table = |entries: usize, words: usize| {
-            let start = end;
-            end = entries.checked_mul(words).and_then(|words| start.checked_add(words))?;
-            Some(start..end)
-        };
+    /// The tables, which stand behind the header; `None` if they do not take all of `words`.
+    fn tables<'m>(&self, mut words: &'m [u32]) -> Option<Tables<'m>> {
+        let mut table = |entries: u32, of: usize| words.split_off(..(entries as usize).checked_mul(of)?);
         let tables = Tables {
-            starts: table((self.symbols as usize).checked_add(1)?, 1)?,
-            text: table((self.text_bytes as usize).div_ceil(size_of::<u32>()), 1)?,
+            starts: table(self.symbols.checked_add(1)?, 1)?,
+            text: bytemuck::cast_slice(table(self.text_bytes.div_ceil(size_of::<u32>() as u32), 1)?),
             bytes: table(BYTES, 1)?,
-            characters: table(self.characters as usize, size_of::<Character>() / size_of::<u32>())?,
-            merges: table(self.merges as usize, size_of::<Merge>() / size_of::<u32>())?,
-            whole_words: table(self.whole_words as usize, 1)?,
-            special: table(self.special as usize, 1)?,
-            endings: table(self.endings as usize, 1)?,
-            classes: table(self.classes as usize, 1)?,
+            characters: table(self.characters, size_of::<Character>() / size_of::<u32>())?.as_chunks().0,
+            merges: table(self.merges, size_of::<Merge>() / size_of::<u32>())?.as_chunks().0,
+            whole_words: table(self.whole_words, 1)?,
+            special: table(self.special, 1)?,
+            endings: table(self.endings, 1)?,
+            classes: Classes(table(self.classes, 1)?),
         };
-        Some((tables, end))
+        words.is_empty().then_some(tables)
     }
 }
 
-/// Where the tables are, in words.
-pub(super) struct Tables {
-    pub starts: Range<usize>,
-    pub text: Range<usize>,
-    pub bytes: Range<usize>,
-    pub characters: Range<usize>,
-    pub merges: Range<usize>,
-    pub whole_words: Range<usize>,
-    pub special: Range<usize>,
-    pub endings: Range<usize>,
-    pub classes: Range<usize>,
+/// The tables, where they lie.
+pub(super) struct Tables<'m> {
+    pub starts: &'m [u32],
+    pub text: &'m [u8],
+    pub bytes: &'m [u32],
+    pub characters: &'m [Character],
+    pub merges: &'m [Merge],
+    pub whole_words: &'m [u32],
+    pub special: &'m [u32],
+    pub endings: &'m [u32],
+    pub classes: Classes<'m>,
 }
 
 /// Why a packed vocabulary cannot be used.
@@ -230,15 +224,12 @@ impl<'m> Vocabulary<'m> {
     pub fn parse(words: &'m [u32], vocab_size: usize) -> Result<Self, VocabularyError> {
         let length = VocabularyError::Length { words: words.len() };
         let header = Header::from_words(words.first_chunk().ok_or(length)?);
-        let (tables, end) = header.tables().ok_or(length)?;
-        if end != words.len() {
-            return Err(length);
-        }
+        let tables = header.tables(&words[Header::WORDS..]).ok_or(length)?;
         let tokens = header.vocab_size as usize;
         if tokens != vocab_size {
             return Err(VocabularyError::TokenCount { tokens, vocab_size });
         }
-        let vocabulary = Self { words, header, tables };
+        let vocabulary = Self { header, tables };
         match vocabulary.damaged_table() {
             Some(table) => Err(VocabularyError::Damaged { table }),
             None => Ok(vocabulary),
@@ -247,10 +238,9 @@ impl<'m> Vocabulary<'m> {
 
     /// The first table with a number that no packer writes.
     fn damaged_table(&self) -> Option<&'static str> {
-        let Self { words, header, tables } = self;
+        let Self { header, tables } = self;
         let symbol = |symbol: u32| symbol < header.symbols;
         let token = |token: &u32| *token < header.vocab_size;
-        let table = |range: &Range<usize>| &words[range.clone()];
         let in_order = |words: &[u32]| words.is_sorted_by(|a, b| a < b);
 
         let header_is_good = header.vocab_size <= header.symbols
@@ -259,21 +249,16 @@ impl<'m> Vocabulary<'m> {
             && [header.bos, header.start].iter().all(|id| *id == NONE || token(id))
             && (header.bos != NONE || !header.bos_first());
         let offset = |start: &u32| start & OFFSET_MASK;
-        let starts = table(&tables.starts);
-        let starts_are_good = starts.is_sorted_by_key(offset)
-            && starts.iter().all(|start| Kind::from_number(start >> KIND_SHIFT).is_some())
-            && starts.last().map(offset) == Some(header.text_bytes);
+        let starts_are_good = tables.starts.is_sorted_by_key(offset)
+            && tables.starts.iter().all(|start| Kind::from_number(start >> KIND_SHIFT).is_some())
+            && tables.starts.last().map(offset) == Some(header.text_bytes);
         // What follows looks into the texts, so it waits for the starts.
         if !header_is_good || !starts_are_good {
             return Some("header or starts");
         }
-        let characters: &[Character] = table(&tables.characters).as_chunks().0;
-        let merges: &[Merge] = table(&tables.merges).as_chunks().0;
-        let whole_words = table(&tables.whole_words);
-        let special = table(&tables.special);
-        let endings = table(&tables.endings);
+        let &Tables { bytes, characters, merges, whole_words, special, endings, classes, .. } = tables;
         [
-            ("bytes", table(&tables.bytes).iter().all(|&byte| byte == NONE || symbol(byte))),
+            ("bytes", bytes.iter().all(|&byte| byte == NONE || symbol(byte))),
             ("characters", characters.is_sorted_by(|a, b| a[0] < b[0])),
             ("characters", characters.iter().all(|character| symbol(character[1]))),
             ("merges", merges.is_sorted_by(|a, b| a[..2] < b[..2])),
@@ -285,7 +270,7 @@ impl<'m> Vocabulary<'m> {
             ("whole words", whole_words.is_sorted_by_key(|&token| self.text(token))),
             ("special tokens", special.iter().all(|id| token(id) && !self.text(*id).is_empty())),
             ("endings", endings.iter().all(token) && in_order(endings)),
-            ("classes", Classes(table(&tables.classes)).are_good()),
+            ("classes", classes.are_good()),
         ]
         .into_iter()
         .find_map(|(table, good)| (!good).then_some(table))

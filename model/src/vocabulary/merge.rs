@@ -1,12 +1,12 @@
 //! Joining neighbours, the best pair first.
 //!
-//! Symbols stand in a row that is linked both ways, the pairs that can be joined in a heap. A pair
-//! that was in the heap when one of its symbols was joined to another is known by its symbols, and
-//! dropped when it comes up. So n symbols take about n log n steps, where a search for the best pair
+//! Symbols stand in a row that is linked both ways, the pairs that can be joined in a heap, by rank and
+//! place. Where another pair stands at a place when its turn comes, one of its symbols was joined to
+//! another; it is dropped. So n symbols take about n log n steps, where a search for the best pair
 //! before each merge would take n².
 use super::Vocabulary;
 use super::encoder::EncodeError;
-use super::format::NONE;
+use super::format::{Merge, NONE};
 use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
@@ -15,7 +15,9 @@ use core::cmp::Reverse;
 #[derive(Default)]
 pub(super) struct Row {
     places: Vec<Place>,
-    pairs: BinaryHeap<Reverse<Pair>>,
+    /// Neighbours that can be joined: the rank in the upper half, the left one's place in the lower. The least
+    /// is joined first: that of the best rank, the leftmost of equal ones.
+    pairs: BinaryHeap<Reverse<u64>>,
 }
 
 /// A place in the row.
@@ -27,18 +29,6 @@ struct Place {
     previous: u32,
     /// The place behind it that still has a symbol, [`NONE`] at the end.
     next: u32,
-}
-
-/// Neighbours that can be joined. The least one is joined first: that of the best rank, the leftmost
-/// of equal ones.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Pair {
-    rank: u32,
-    /// The left one's place.
-    place: u32,
-    left: u32,
-    right: u32,
-    made: u32,
 }
 
 impl Row {
@@ -68,36 +58,36 @@ impl Row {
             self.offer(vocabulary, place);
         }
         while let Some(Reverse(pair)) = self.pairs.pop() {
-            let left = self.places[pair.place as usize];
-            if left.next == NONE || left.symbol != pair.left {
+            let (rank, place) = ((pair >> 32) as u32, pair as u32);
+            let Some([.., made]) = self.merge_at(vocabulary, place).filter(|merge| merge[2] == rank) else {
                 continue;
-            }
+            };
+            let left = self.places[place as usize];
             let right = self.places[left.next as usize];
-            if right.symbol != pair.right {
-                continue;
-            }
             self.places[left.next as usize].symbol = NONE;
-            self.places[pair.place as usize] = Place { symbol: pair.made, next: right.next, ..left };
+            self.places[place as usize] = Place { symbol: made, next: right.next, ..left };
             if right.next != NONE {
-                self.places[right.next as usize].previous = pair.place;
+                self.places[right.next as usize].previous = place;
             }
             if left.previous != NONE {
                 self.offer(vocabulary, left.previous);
             }
-            self.offer(vocabulary, pair.place);
+            self.offer(vocabulary, place);
         }
     }
 
     /// Puts the pair that begins at `place` into the heap, if it can be joined.
     fn offer(&mut self, vocabulary: &Vocabulary, place: u32) {
+        if let Some([_, _, rank, _]) = self.merge_at(vocabulary, place) {
+            self.pairs.push(Reverse(u64::from(rank) << 32 | u64::from(place)));
+        }
+    }
+
+    /// What the pair that begins at `place` makes.
+    fn merge_at(&self, vocabulary: &Vocabulary, place: u32) -> Option<Merge> {
         let left = self.places[place as usize];
-        if left.next == NONE {
-            return;
-        }
-        let right = self.places[left.next as usize].symbol;
-        if let Some([left, right, rank, made]) = vocabulary.merge_of(left.symbol, right) {
-            self.pairs.push(Reverse(Pair { rank, place, left, right, made }));
-        }
+        let right = self.places.get(left.next as usize)?; // there is no place NONE
+        vocabulary.merge_of(left.symbol, right.symbol)
     }
 
     /// The symbols that are left.

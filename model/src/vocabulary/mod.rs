@@ -24,15 +24,12 @@ pub use format::VocabularyError;
 pub(crate) use format::{Header, KIND_SHIFT, NONE};
 pub(crate) use pretokenizer::Pretokenizer;
 
-use classes::Classes;
-use format::{Character, Merge, Tables};
+use format::{Merge, Tables};
 
 /// A vocabulary, ready to use.
 pub struct Vocabulary<'m> {
-    /// The packed vocabulary, header and tables.
-    words: &'m [u32],
     header: format::Header,
-    tables: Tables,
+    tables: Tables<'m>,
 }
 
 /// What a token is.
@@ -89,7 +86,7 @@ impl<'m> Vocabulary<'m> {
         if token >= self.header.vocab_size {
             return Kind::Unused;
         }
-        let start = self.words[self.tables.starts.start + token as usize];
+        let start = self.tables.starts[token as usize];
         Kind::from_number(start >> format::KIND_SHIFT).unwrap_or(Kind::Unused)
     }
 
@@ -145,63 +142,48 @@ impl<'m> Vocabulary<'m> {
 
     /// Whether a text ends where this token comes.
     pub fn ends(&self, token: u32) -> bool {
-        self.endings().binary_search(&token).is_ok()
+        self.endings().contains(&token)
     }
 
     /// The tokens that end a text, in order.
     pub fn endings(&self) -> &[u32] {
-        &self.words[self.tables.endings.clone()]
-    }
-
-    /// Tokens that are looked for in a text, the longest first.
-    fn special_tokens(&self) -> &[u32] {
-        &self.words[self.tables.special.clone()]
+        self.tables.endings
     }
 
     /// The bytes of a symbol: a token, or a part of tokens that is none itself.
     fn symbol_text(&self, symbol: u32) -> &'m [u8] {
-        let starts = &self.words[self.tables.starts.clone()][symbol as usize..];
-        let offset = |start: u32| (start & format::OFFSET_MASK) as usize;
-        &self.all_text()[offset(starts[0])..offset(starts[1])]
-    }
-
-    /// The text of all symbols, one behind the other.
-    fn all_text(&self) -> &'m [u8] {
-        bytemuck::cast_slice(&self.words[self.tables.text.clone()])
+        let offset = |symbol: usize| (self.tables.starts[symbol] & format::OFFSET_MASK) as usize;
+        &self.tables.text[offset(symbol as usize)..offset(symbol as usize + 1)]
     }
 
     /// The symbol that a character is to begin with, where it has one.
     fn character(&self, character: char) -> Option<u32> {
-        let characters: &[Character] = self.words[self.tables.characters.clone()].as_chunks().0;
+        let characters = self.tables.characters;
         let found = characters.binary_search_by_key(&u32::from(character), |&[character, _]| character);
         Some(characters[found.ok()?][1])
     }
 
     /// The symbol of a byte, or [`NONE`].
     fn byte(&self, byte: u8) -> u32 {
-        self.words[self.tables.bytes.start + usize::from(byte)]
+        self.tables.bytes[usize::from(byte)]
     }
 
     /// The token whose text is a whole word, where the tokenizer looks for it.
     fn whole_word(&self, word: &str) -> Option<u32> {
-        let tokens = &self.words[self.tables.whole_words.clone()];
+        let tokens = self.tables.whole_words;
         let found = tokens.binary_search_by_key(&word.as_bytes(), |&token| self.symbol_text(token));
         Some(tokens[found.ok()?])
     }
 
     /// What two neighbours make.
     fn merge_of(&self, left: u32, right: u32) -> Option<Merge> {
-        let merges: &[Merge] = self.words[self.tables.merges.clone()].as_chunks().0;
+        let merges = self.tables.merges;
         let found = merges.binary_search_by_key(&(left, right), |&[left, right, ..]| (left, right));
         Some(merges[found.ok()?])
     }
 
     fn pretokenizer(&self) -> Pretokenizer {
         Pretokenizer::from_number(self.header.pretokenizer).unwrap_or(Pretokenizer::None)
-    }
-
-    fn classes(&self) -> Classes<'_> {
-        Classes(&self.words[self.tables.classes.clone()])
     }
 }
 

@@ -81,10 +81,12 @@ fn a_vocabulary_cut_anywhere_is_refused() {
 
 #[test]
 fn numbers_out_of_range_are_named() {
-    let vocabulary = &COMPLETE[4];
-    let damaged = |place: usize, value: u32| {
-        let mut words = vocabulary.words.to_vec();
-        words[place] = value;
+    let packed = &PACKED[4];
+    let vocabulary = Vocabulary::parse(packed, packed[0] as usize).unwrap();
+    let damaged = |table: &[u32], place: usize, value: u32| {
+        let mut words = packed.clone();
+        let start = table.as_ptr().addr() - packed.as_ptr().addr();
+        words[start / size_of::<u32>() + place] = value;
         match Vocabulary::parse(&words, vocabulary.vocab_size()) {
             Err(VocabularyError::Damaged { table }) => table,
             other => panic!("not refused: {:?}", other.err()),
@@ -92,15 +94,15 @@ fn numbers_out_of_range_are_named() {
     };
     let tables = &vocabulary.tables;
     let symbols = vocabulary.header.symbols;
-    assert_eq!(damaged(tables.starts.start + 3, 15 << KIND_SHIFT), "header or starts");
-    assert_eq!(damaged(tables.starts.start + 3, OFFSET), "header or starts");
-    assert_eq!(damaged(tables.bytes.start, symbols), "bytes");
-    assert_eq!(damaged(tables.characters.start + 1, symbols), "characters");
-    assert_eq!(damaged(tables.characters.start, NONE), "characters");
-    assert_eq!(damaged(tables.merges.start + 3, symbols), "merges");
-    assert_eq!(damaged(tables.merges.start, NONE), "merges");
-    assert_eq!(damaged(tables.special.start, symbols), "special tokens");
-    assert_eq!(damaged(tables.endings.start, 2), "endings");
+    assert_eq!(damaged(tables.starts, 3, 15 << KIND_SHIFT), "header or starts");
+    assert_eq!(damaged(tables.starts, 3, OFFSET), "header or starts");
+    assert_eq!(damaged(tables.bytes, 0, symbols), "bytes");
+    assert_eq!(damaged(tables.characters.as_flattened(), 1, symbols), "characters");
+    assert_eq!(damaged(tables.characters.as_flattened(), 0, NONE), "characters");
+    assert_eq!(damaged(tables.merges.as_flattened(), 3, symbols), "merges");
+    assert_eq!(damaged(tables.merges.as_flattened(), 0, NONE), "merges");
+    assert_eq!(damaged(tables.special, 0, symbols), "special tokens");
+    assert_eq!(damaged(tables.endings, 0, 2), "endings");
 }
 
 /// A text's start that is beyond all text.

@@ -58,6 +58,8 @@ pub enum CommandError {
     #[error(transparent)]
     Shape(#[from] model::host::synth::ShapeTextError),
     #[error(transparent)]
+    Synth(#[from] synth::SynthError),
+    #[error(transparent)]
     Write(#[from] crate::beside::WriteError),
     #[error(transparent)]
     Web(#[from] crate::web::WebError),

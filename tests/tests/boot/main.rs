@@ -11,6 +11,7 @@ mod dma;
 mod drivers;
 mod exceptions;
 mod flips;
+mod gguf;
 mod lacking;
 mod letters;
 mod media;
@@ -50,6 +51,7 @@ fn main() {
         cut_off::cases(),
         shapes::cases(),
         smollm2::cases(),
+        gguf::cases(),
         speed::cases(),
         media::cases(),
         talk::cases(),

@@ -5,6 +5,7 @@ use std::{
     thread,
 };
 
+use model::host::synth::{FileType, SyntheticGguf, Tokenizer};
 use tempfile::TempDir;
 use unreallm::{
     models::Folders,
@@ -19,7 +20,15 @@ pub const BUILT_IN: &str = unreallm::embedded::MODEL_NAME;
 /// The model of the published stories; not on every computer.
 pub const PUBLISHED: &str = "stories260K";
 
-/// The page's folder, with the built-in model and, where it is here, the published one.
+/// Small GGUF files of random weights, made here: one with each kind of tokenizer, their matrices of several types.
+pub const RANDOM: [(&str, FileType, Tokenizer); 2] = [
+    ("random_llama_q4_k_m", FileType::Q4KM, Tokenizer::LLAMA),
+    ("random_gpt2_q5_k_m", FileType::Q5KM, Tokenizer::SMOLLM),
+];
+/// Their shape.
+const SMALL: &str = "256,512,3,4,2,-320,64";
+
+/// The page's folder, with the built-in model, the random ones and, where it is here, the published one.
 pub fn folder() -> Result<PathBuf, Trouble> {
     static FOLDER: OnceLock<TempDir> = OnceLock::new();
     static MADE: Mutex<bool> = Mutex::new(false);
@@ -40,14 +49,32 @@ fn make(place: &Path) -> Result<(), Trouble> {
         error => Trouble::Wrong(error.to_string()),
     })?;
     let wrong = |error: &dyn std::fmt::Display| Trouble::Wrong(error.to_string());
+    let random = random(place).map_err(|error| wrong(&error))?;
     let folders = Folders::of_user();
-    for name in [PUBLISHED, BUILT_IN] {
-        let Ok(found) = folders.find(name) else { continue };
+    for name in [PUBLISHED, BUILT_IN].into_iter().map(str::to_owned).chain(random) {
+        let Ok(found) = folders.find(&name) else { continue };
         let mut input = PackInput::open(&found, None, None, &folders).map_err(|error| wrong(&error))?;
         let model = images::write(&mut input, page.path()).map_err(|error| wrong(&error))?;
         page.add(model).map_err(|error| wrong(&error))?;
     }
     page.put().map_err(|error| wrong(&error)).map(drop)
+}
+
+/// Writes the random models beside the page, and gives their paths.
+fn random(place: &Path) -> Result<Vec<String>, std::io::Error> {
+    let write = |(name, file_type, tokenizer): (&str, FileType, Tokenizer)| {
+        let mut model = SyntheticGguf::of_shape(SMALL).expect("it is a shape");
+        model.tokenizer = tokenizer;
+        model.config.head_size *= 2; // not dim / heads
+        model.config.rope_freqs = tokenizer.add_bos;
+        let mut file = Vec::new();
+        let type_of = |tensor: &str, columns| file_type.tensor_type(&model.config, tensor, columns);
+        model.write(1, type_of, &mut file).map_err(std::io::Error::other)?;
+        let path = place.with_file_name(format!("{name}.gguf"));
+        std::fs::write(&path, file)?;
+        Ok(path.display().to_string())
+    };
+    RANDOM.into_iter().map(write).collect()
 }
 
 /// A model's disk image on the page; skipped where the model is not on this computer.

@@ -24,6 +24,8 @@ pub fn cases() -> Vec<Trial> {
         .into_iter()
         .map(|model| case(&format!("v86::trace_{model}"), move || trace(model, "").map(drop)))
         .collect();
+    cases
+        .extend(page::RANDOM.map(|(model, ..)| case(&format!("v86::trace_{model}"), move || numbers(model))));
     cases.push(case("v86::trace_of_a_prompt", || {
         let text = trace(BUILT_IN, PROMPT)?;
         ensure(text.contains(PROMPT), || format!("the story does not begin with {PROMPT:?}: {text}"))
@@ -47,4 +49,14 @@ fn trace(model: &str, prompt: &str) -> Result<String, Trouble> {
         format!("the screen lacks {last:?}:\n{}", shown.screen.join("\n"))
     })?;
     Ok(text)
+}
+
+/// Compares the numbers alone: a random model's text is no text.
+fn numbers(model: &str) -> Result<(), Trouble> {
+    let page = page::folder()?;
+    let settings = Settings { prompt: PROMPT.into(), ..images::settings() };
+    let told = Told::new(&page::image(&page, model)?, &settings)?;
+    let shown = node::boot(&page, model, &json!({ "prompt": PROMPT }), LIMIT)?;
+    told.equals(&TraceRecord::split(&shown.serial).0)?;
+    ensure(told.trace.len() > PROMPT.len() / 2, || format!("only {} forward passes", told.trace.len()))
 }

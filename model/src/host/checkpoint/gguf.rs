@@ -6,7 +6,6 @@ use super::{CheckpointError, Config, Weight, rope_frequencies};
 use crate::host::gguf::{
     Codes, Gguf, GgufVocabulary, LlamaConfig, OUTPUT, ROPE_FREQS, TensorType, codes, dequantize,
 };
-use crate::shape::Shape;
 use std::io::{Read, Seek};
 
 /// Fraction bits of the residual stream of a model of which nothing else is known yet.
@@ -27,17 +26,7 @@ impl<R: Read + Seek> GgufCheckpoint<R> {
     pub fn open(mut reader: R) -> Result<Self, CheckpointError> {
         let gguf = Gguf::read(&mut reader)?;
         let llama = LlamaConfig::of(&gguf)?;
-        let shape = Shape {
-            dim: llama.embedding_length,
-            hidden_dim: llama.feed_forward_length,
-            n_layers: llama.block_count,
-            n_heads: llama.head_count,
-            n_kv_heads: llama.head_count_kv,
-            head_size: llama.head_size,
-            vocab_size: llama.vocab_size,
-            seq_len: llama.context_length,
-            shared_classifier: llama.tied,
-        };
+        let shape = llama.shape();
         shape.check().map_err(CheckpointError::Shape)?;
         let mut rope_frequencies = rope_frequencies(llama.rope_base.into(), shape.head_size);
         let divisors = match llama.rope_freqs {
@@ -119,22 +108,39 @@ fn tensor<R: Read + Seek>(gguf: &Gguf, reader: &mut R, name: &str) -> Result<Vec
     Ok(numbers)
 }
 
+/// GGUF's names of a layer's tensors.
+const IN_LAYER: [(Weight, &str); 9] = [
+    (Weight::RmsAtt, "attn_norm"),
+    (Weight::Wq, "attn_q"),
+    (Weight::Wk, "attn_k"),
+    (Weight::Wv, "attn_v"),
+    (Weight::Wo, "attn_output"),
+    (Weight::RmsFfn, "ffn_norm"),
+    (Weight::W1, "ffn_gate"),
+    (Weight::W2, "ffn_down"),
+    (Weight::W3, "ffn_up"),
+];
+
+/// GGUF's names of the tensors that a model has once.
+const ALONE: [(Weight, &str); 3] = [
+    (Weight::TokenEmbedding, "token_embd.weight"),
+    (Weight::RmsFinal, "output_norm.weight"),
+    (Weight::Classifier, OUTPUT),
+];
+
 /// GGUF's name of a tensor; `None` for what it does not have.
 fn name(weight: Weight, layer: usize) -> Option<String> {
-    let in_layer = match weight {
-        Weight::TokenEmbedding => return Some("token_embd.weight".into()),
-        Weight::RmsFinal => return Some("output_norm.weight".into()),
-        Weight::Classifier => return Some(OUTPUT.into()),
-        Weight::FreqCos | Weight::FreqSin => return None,
-        Weight::RmsAtt => "attn_norm",
-        Weight::Wq => "attn_q",
-        Weight::Wk => "attn_k",
-        Weight::Wv => "attn_v",
-        Weight::Wo => "attn_output",
-        Weight::RmsFfn => "ffn_norm",
-        Weight::W1 => "ffn_gate",
-        Weight::W2 => "ffn_down",
-        Weight::W3 => "ffn_up",
+    let named = |(named, name): &(Weight, &'static str)| (*named == weight).then_some(*name);
+    let alone = ALONE.iter().find_map(named).map(str::to_owned);
+    alone.or_else(|| Some(format!("blk.{layer}.{}.weight", IN_LAYER.iter().find_map(named)?)))
+}
+
+/// The tensor of GGUF's name, of whatever layer; `None` for what is no weight.
+pub fn weight_of(name: &str) -> Option<Weight> {
+    let part = || name.strip_prefix("blk.")?.split_once('.')?.1.strip_suffix(".weight");
+    let in_layer = || {
+        let part = part()?;
+        IN_LAYER.iter().find_map(|(weight, name)| (*name == part).then_some(*weight))
     };
-    Some(format!("blk.{layer}.{in_layer}.weight"))
+    ALONE.iter().find_map(|(weight, alone)| (*alone == name).then_some(*weight)).or_else(in_layer)
 }

@@ -23,7 +23,8 @@ fn with_noise(first: &[u8]) -> Vec<u8> {
 #[test]
 fn a_checkpoint_is_never_foreign() {
     let dims = [640, 896, 1152, 1408]; // they begin like pickles: 80 02, 80 03, 80 04, 80 05
-    let shapes = NAMED.map(|(_, shape)| shape).into_iter().chain(dims.map(|dim| Shape { dim, ..NAMED[1].1 }));
+    let shapes =
+        NAMED.map(|named| named.shape).into_iter().chain(dims.map(|dim| Shape { dim, ..NAMED[1].shape }));
     for shape in shapes {
         for vocab_size in [shape.vocab_size as i32, -(shape.vocab_size as i32)] {
             let mut first = header(&shape, vocab_size);

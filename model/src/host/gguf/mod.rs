@@ -31,7 +31,7 @@ pub use blocks::{Affine, BlockError, Codes, codes, dequantize, quantize};
 pub use error::GgufError;
 pub use llama::{LlamaConfig, LlamaError, OUTPUT, ROPE_FREQS};
 pub use metadata::Metadata;
-pub use reader::{Gguf, check_file_name};
+pub use reader::{Gguf, Listed, Listing, check_file_name};
 pub use tensor::TensorInfo;
 pub use types::TensorType;
 pub use value::{Value, ValueType};

@@ -27,6 +27,56 @@ const LEAST_KEY_BYTES: u64 = 8 + 4 + 1;
 /// Bytes of the shortest entry of the directory: an empty name, one dim, type and offset.
 const LEAST_TENSOR_BYTES: u64 = 8 + 4 + 8 + 4 + 8;
 
+/// A GGUF's header as the file has it, also where the tensors cannot be read.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Listing {
+    /// The version of the format, 2 or 3.
+    pub version: u32,
+    /// Keys and values.
+    pub metadata: Metadata,
+    /// The directory, in its order.
+    pub tensors: Vec<Listed>,
+    /// Length of metadata and directory.
+    pub header_bytes: u64,
+    /// Length of the file.
+    pub file_bytes: u64,
+}
+
+/// A line of the directory.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Listed {
+    /// The tensor's name.
+    pub name: String,
+    /// Its dims, the fastest first.
+    pub dims: Vec<u64>,
+    /// ggml's number of its type, which need not be one that is read.
+    pub type_number: u32,
+    /// Where it begins, in bytes from the first tensor.
+    pub offset: u64,
+}
+
+impl Listed {
+    /// The type's name, or its number.
+    pub fn type_name(&self) -> String {
+        TensorType::name_of(self.type_number).map_or_else(|| self.type_number.to_string(), str::to_owned)
+    }
+}
+
+impl Listing {
+    /// Reads a GGUF's header.
+    pub fn read<R: Read + Seek>(reader: &mut R) -> Result<Self, GgufError> {
+        let file_bytes = reader.seek(SeekFrom::End(0))?;
+        reader.seek(SeekFrom::Start(0))?;
+        let mut header = HeaderBytes::new(reader, file_bytes);
+        let version = read_version(&mut header)?;
+        let tensor_count = header.u64()?;
+        let key_count = header.u64()?;
+        let metadata = read_metadata(&mut header, key_count)?;
+        let tensors = read_directory(&mut header, tensor_count)?;
+        Ok(Self { version, metadata, tensors, header_bytes: header.position(), file_bytes })
+    }
+}
+
 /// An open GGUF: everything but the tensors' bytes.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Gguf {
@@ -45,17 +95,16 @@ pub struct Gguf {
 impl Gguf {
     /// Reads and checks a GGUF's header.
     pub fn read<R: Read + Seek>(reader: &mut R) -> Result<Self, GgufError> {
-        let file_bytes = reader.seek(SeekFrom::End(0))?;
-        reader.seek(SeekFrom::Start(0))?;
-        let mut header = HeaderBytes::new(reader, file_bytes);
-        let version = read_version(&mut header)?;
-        let tensor_count = header.u64()?;
-        let key_count = header.u64()?;
-        let metadata = read_metadata(&mut header, key_count)?;
+        Self::of(Listing::read(reader)?)
+    }
+
+    /// Checks what a header says.
+    pub fn of(listing: Listing) -> Result<Self, GgufError> {
+        let Listing { version, metadata, tensors, header_bytes, file_bytes } = listing;
         check_parts(metadata.u32_of(SPLIT_KEY)?)?;
         let alignment = alignment_of(&metadata)?;
-        let mut tensors = read_directory(&mut header, tensor_count)?;
-        place(&mut tensors, header.position(), alignment, file_bytes)?;
+        let mut tensors = tensors.iter().map(typed).collect::<Result<Vec<_>, _>>()?;
+        place(&mut tensors, header_bytes, alignment, file_bytes)?;
         Ok(Self { version, alignment, metadata, tensors, file_bytes })
     }
 
@@ -182,8 +231,7 @@ fn alignment_of(metadata: &Metadata) -> Result<u64, GgufError> {
     Err(value_error(ALIGNMENT_KEY, &Value::U32(alignment), "a power of two"))
 }
 
-/// The directory; the offsets are still those from the first tensor.
-fn read_directory<R: Read>(header: &mut HeaderBytes<R>, count: u64) -> Result<Vec<TensorInfo>, GgufError> {
+fn read_directory<R: Read>(header: &mut HeaderBytes<R>, count: u64) -> Result<Vec<Listed>, GgufError> {
     header.what = format!("its directory of {count} tensors");
     let count = header.room_for(count, LEAST_TENSOR_BYTES)?;
     let mut tensors = Vec::new();
@@ -196,18 +244,20 @@ fn read_directory<R: Read>(header: &mut HeaderBytes<R>, count: u64) -> Result<Ve
         let dims: Result<Vec<u64>, _> = (0..dim_count.min(MOST_DIMS + 1)).map(|_| header.u64()).collect();
         let dims = dims?;
         check_dims(&name, &dims)?; // where there are too few or too many, what follows is something else
-        let number = header.u32()?;
-        let tensor_type = TensorType::from_number(number).ok_or_else(|| {
-            let found = TensorType::name_of(number).map_or_else(|| number.to_string(), str::to_owned);
-            GgufError::TensorType { tensor: name.clone(), found }
-        })?;
-        let offset = header.u64()?;
-        tensors.push(TensorInfo::new(&name, &dims, tensor_type, offset)?);
+        tensors.push(Listed { name, dims, type_number: header.u32()?, offset: header.u64()? });
     }
     match first_duplicate(tensors.iter().map(|tensor| &tensor.name[..])) {
         Some(name) => Err(GgufError::Duplicate(format!("the tensor {name}"))),
         None => Ok(tensors),
     }
+}
+
+/// A tensor of a type that is read; its offset is still that from the first tensor.
+fn typed(listed: &Listed) -> Result<TensorInfo, GgufError> {
+    let Listed { name, dims, type_number, offset } = listed;
+    let tensor_type = TensorType::from_number(*type_number)
+        .ok_or_else(|| GgufError::TensorType { tensor: name.clone(), found: listed.type_name() })?;
+    TensorInfo::new(name, dims, tensor_type, *offset)
 }
 
 /// Turns offsets from the first tensor into offsets from the file's start, and checks them.

@@ -106,15 +106,15 @@ impl<'v> Symbols<'v> {
 
 /// GPT-2's alphabet (encoder.py, `bytes_to_unicode`): printable bytes of Latin-1 are themselves, the
 /// others in their order the characters from U+0100 on.
-pub(super) struct Alphabet {
+pub(crate) struct Alphabet {
     /// The character of each byte.
-    pub(super) characters: [char; 256],
+    pub(crate) characters: [char; 256],
     /// The byte of each character.
     bytes: HashMap<char, u8>,
 }
 
 impl Alphabet {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut others = '\u{100}'..;
         let characters = std::array::from_fn(|byte| match byte as u8 {
             byte @ (b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF) => char::from(byte),

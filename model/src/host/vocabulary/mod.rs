@@ -15,6 +15,7 @@ mod special;
 pub(crate) mod unicode;
 
 use super::gguf::GgufVocabulary;
+pub(crate) use byte_pairs::Alphabet;
 use thiserror::Error;
 
 /// Why a tokenizer cannot be packed.

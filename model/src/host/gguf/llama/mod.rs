@@ -11,6 +11,7 @@ pub use error::LlamaError;
 use super::error::GgufError;
 use super::metadata::{Metadata, needed};
 use super::reader::Gguf;
+use crate::shape::{MAX_LENGTH, Shape};
 
 /// The only architecture that is read.
 const ARCHITECTURE: &str = "llama";
@@ -94,6 +95,22 @@ impl LlamaConfig {
     /// The names and dims (columns, rows) of all tensors that a model of this kind has, layer by layer.
     pub fn tensors(&self) -> impl Iterator<Item = (String, Vec<usize>)> {
         tensors::expected(self)
+    }
+
+    /// The model's shape.
+    pub fn shape(&self) -> Shape {
+        Shape {
+            dim: self.embedding_length,
+            hidden_dim: self.feed_forward_length,
+            n_layers: self.block_count,
+            n_heads: self.head_count,
+            n_kv_heads: self.head_count_kv,
+            head_size: self.head_size,
+            vocab_size: self.vocab_size,
+            // Some claim a million tokens; the packer takes what fits.
+            seq_len: self.context_length.min(MAX_LENGTH),
+            shared_classifier: self.tied,
+        }
     }
 
     /// The metadata of a model of this kind, without its tokenizer: what [`Self::of`] reads.

@@ -41,21 +41,21 @@ const ENDINGS: [&str; 14] = [
     "[EOS]",
 ];
 
-/// What a token is.
+/// What a token is, with GGUF's number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TokenType {
     /// A piece of text.
-    Normal,
+    Normal = 1,
     /// What stands for text that no other token has.
-    Unknown,
+    Unknown = 2,
     /// It steers the model and is no text: BOS, the end of a turn.
-    Control,
+    Control = 3,
     /// A text that is taken whole.
-    UserDefined,
+    UserDefined = 4,
     /// It is never used.
-    Unused,
+    Unused = 5,
     /// One byte, for text that no other token has.
-    Byte,
+    Byte = 6,
 }
 
 impl TokenType {

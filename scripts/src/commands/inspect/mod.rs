@@ -1,4 +1,6 @@
 //! `cargo unreal inspect`: what a file holds, in words or as JSON.
+mod gguf;
+
 use model::{packed::PackedHeader, shape::Shape};
 use protocol::settings::Decimal;
 use serde_json::{Value, json};
@@ -23,6 +25,7 @@ pub fn inspect(args: &InspectArgs) -> Result<(), CommandError> {
             println!("llama2.c checkpoint, {}", Bytes(*bytes));
             describe_shape(shape);
         }
+        Contents::Gguf(contents) => gguf::describe(contents),
         Contents::Packed(header) => {
             println!("packed model {}, {}, checksums right", header.name, Bytes(header.packed_bytes()));
             describe_model(header);
@@ -70,15 +73,19 @@ fn describe_image(image: &ImageContents) {
 
 fn describe_model(header: &PackedHeader) {
     describe_shape(&header.shape);
+    describe_memory(header);
+    println!("  engine       {}", header.engine.name());
+}
+
+fn describe_memory(header: &PackedHeader) {
     let memory = header.memory(header.shape.seq_len);
     println!(
-        "  memory       weights {}, key/value cache {}, activations {}, sampler {}",
+        "  memory       weights {}, key/value cache {},\n               activations {}, sampler {}",
         Bytes(memory.weights),
         Bytes(memory.kv_cache),
         Bytes(memory.activations),
         Bytes(memory.text)
     );
-    println!("  engine       {}", header.engine.name());
 }
 
 fn describe_shape(shape: &Shape) {
@@ -93,6 +100,7 @@ fn describe_shape(shape: &Shape) {
         shape.vocab_size,
         shape.seq_len
     );
+    println!("  head size    {}", shape.head_size);
     let classifier = if shape.shared_classifier { "shared with the embedding" } else { "of its own" };
     println!("  classifier   {classifier}");
 }
@@ -102,6 +110,7 @@ fn to_json(contents: &Contents) -> Value {
         Contents::Checkpoint { shape, bytes } => {
             json!({ "kind": "checkpoint", "bytes": bytes, "shape": shape_to_json(shape) })
         }
+        Contents::Gguf(contents) => gguf::to_json(contents),
         Contents::Packed(header) => json!({ "kind": "packed", "model": model_to_json(header) }),
         Contents::Image(image) => json!({
             "kind": "image",
@@ -130,18 +139,22 @@ fn to_json(contents: &Contents) -> Value {
 }
 
 fn model_to_json(header: &PackedHeader) -> Value {
-    let memory = header.memory(header.shape.seq_len);
     json!({
         "name": header.name,
         "packed_bytes": header.packed_bytes(),
         "shape": shape_to_json(&header.shape),
         "engine": header.engine.name(),
-        "memory": {
-            "weights": memory.weights,
-            "kv_cache": memory.kv_cache,
-            "activations": memory.activations,
-            "text": memory.text,
-        },
+        "memory": memory_to_json(header),
+    })
+}
+
+fn memory_to_json(header: &PackedHeader) -> Value {
+    let memory = header.memory(header.shape.seq_len);
+    json!({
+        "weights": memory.weights,
+        "kv_cache": memory.kv_cache,
+        "activations": memory.activations,
+        "text": memory.text,
     })
 }
 
@@ -152,6 +165,7 @@ fn shape_to_json(shape: &Shape) -> Value {
         "n_layers": shape.n_layers,
         "n_heads": shape.n_heads,
         "n_kv_heads": shape.n_kv_heads,
+        "head_size": shape.head_size,
         "vocab_size": shape.vocab_size,
         "seq_len": shape.seq_len,
         "shared_classifier": shape.shared_classifier,
