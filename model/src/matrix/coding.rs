@@ -3,7 +3,7 @@
 //! | coding | a weight | bytes a weight | for |
 //! | --- | --- | --- | --- |
 //! | [`Coding::Rows`] | `scale · (byte - 128)` | 1 | fp32 checkpoints |
-//! | [`Coding::Groups`], 8 bits | `scale · d · (byte - 128)` | 1 + 1/16 | F32, F16, BF16, Q8_0, Q5_0, Q6_K |
+//! | [`Coding::Groups`], 8 bits | `scale · d · (byte - 128)` | 1 + 1/16 | Q8_0, Q5_0; in groups of 16 Q6_K, and F32, F16, BF16 rounded |
 //! | the same with offsets | `scale · (d · (byte - 128) + 2^(k-1) · o)` | 1 + 3/32 | Q5_1, Q5_K |
 //! | the same, 4 bits | `scale · (d · (code - 15/2) + 2^(k-1) · o)` | 1/2 + 3/32 | Q4_0, Q4_1, Q4_K, Q3_K, Q2_K |
 //!
@@ -114,6 +114,11 @@ impl Grouped {
     /// Columns whose codes are 32 bits of a row.
     pub const fn word_columns(self) -> usize {
         u32::BITS as usize / self.bits as usize
+    }
+
+    /// The lowest code of a word.
+    pub const fn mask(self) -> u32 {
+        (1 << self.bits as u32) - 1
     }
 
     /// Groups that hold so many columns.

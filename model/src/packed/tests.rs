@@ -1,9 +1,10 @@
 use super::*;
 use crate::engine::{Engine, EngineKind};
 use crate::host::checkpoint::Checkpoint;
+use crate::host::gguf::TensorType;
 use crate::host::pack::{PackError, pack};
 use crate::host::packed::fit_name;
-use crate::host::synth::{parse_shape, write_checkpoint};
+use crate::host::synth::{SyntheticGguf, parse_shape, write_checkpoint};
 use crate::host::vocabulary::llama2c;
 use crate::int8::Int8;
 use crate::simd::Simd;
@@ -29,6 +30,20 @@ fn packed_for(engine: EngineKind, shape: &str) -> Result<Vec<u8>, PackError> {
     let vocabulary = llama2c::pack(&vec![0; 4 + 8 * shape.vocab_size]).unwrap();
     pack(engine, &mut checkpoint, &vocabulary, "größer", &mut out, |_, _| {})?;
     Ok(out.into_inner())
+}
+
+/// A small packed model of a GGUF, with weights in groups.
+fn in_groups(tensor_type: TensorType) -> Vec<u8> {
+    let model = SyntheticGguf::of_shape("32,48,2,2,1,-300,5").unwrap();
+    let mut file = Cursor::new(Vec::new());
+    // Rows of 48 end within a group.
+    let type_of = |_: &str, columns: usize| if columns == 32 { tensor_type } else { TensorType::F16 };
+    model.write(1, type_of, &mut file).unwrap();
+    let mut checkpoint = Checkpoint::open(file).unwrap();
+    let mut out = Cursor::new(Vec::new());
+    let vocabulary = llama2c::pack(&vec![0; 4 + 8 * 300]).unwrap();
+    pack(EngineKind::Int8, &mut checkpoint, &vocabulary, "groups", &mut out, |_, _| {}).unwrap();
+    out.into_inner()
 }
 
 fn load(mut bytes: &[u8]) -> Result<Packed, PackedError<EndOfSource>> {
@@ -126,10 +141,15 @@ fn a_header_that_lies_with_a_good_crc_is_refused() {
     // Each word of each entry but exponent and fraction bits (3 and 4), which the packer chooses.
     let entries = load(&bytes).unwrap().header.entries.len();
     for entry in 0..entries {
-        for word in [0, 1, 2, 5, 6, 7] {
+        for word in [0, 1, 2, 5, 6] {
             let error = with(HEADER_PREFIX + 32 * entry + 4 * word, 0x7777_7777);
             assert!(matches!(error, PackedError::Directory { .. }), "entry {entry} word {word}: {error}");
         }
+    }
+    // A coding that there is not, and one of another length.
+    for coding in [1, 4 | 64 << 8, 4 | 32 << 8, 8 | 16 << 8, 8 | 32 << 8 | 2 << 16] {
+        let error = with(HEADER_PREFIX + 32 * (entries - 1) + 28, coding);
+        assert!(matches!(error, PackedError::Directory { .. }), "coding {coding:#x}: {error}");
     }
     // Exponents that no sum of two of them may overflow: in the classifier's entry.
     for (word, value) in [(3, i32::MIN), (4, i32::MIN), (3, 1 << 16), (4, -(1 << 16))] {
@@ -162,8 +182,11 @@ proptest! {
     /// Whatever weights a packed model holds, it runs: no overflow (tests are built with checks), no
     /// index out of bounds, the same logits with all SIMD.
     #[test]
-    fn any_weights_run(noise in prop::collection::vec(any::<u8>(), 64), places: Vec<u32>) {
-        let mut bytes = small();
+    fn any_weights_run(
+        noise in prop::collection::vec(any::<u8>(), 64), places: Vec<u32>, which in 0usize..5
+    ) {
+        let types = [TensorType::Q4_1, TensorType::Q5_1, TensorType::Q8_0, TensorType::F32];
+        let mut bytes = types.get(which).map_or_else(small, |&tensor_type| in_groups(tensor_type));
         let header = load(&bytes).unwrap().header;
         let start = header.entries[4].offset as usize; // after the tables, which have a test below
         for (i, place) in places.iter().enumerate() {

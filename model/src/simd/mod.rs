@@ -104,8 +104,8 @@ const _: () = assert!(SUM_SHIFT == 3 && MORE_WITHOUT_OFFSETS == 3 && PRODUCT_SHI
 /// So many groups can be added: 2^6 numbers below 2^(31 - 6).
 pub const GROUPS: usize = 1 << PRODUCT_SHIFT;
 
-/// Numbers of at most 16 bits with the sign, as the instructions want what they multiply by: two, or half
-/// of four.
+/// Numbers of at most 16 bits with the sign, as the instructions want what they multiply by: two, or a
+/// quarter of eight.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C, align(16))]
 pub struct Operand([i32; 4]);
@@ -124,6 +124,17 @@ macro_rules! call {
     };
 }
 
+/// An operation of the module that `$simd` names.
+macro_rules! choose {
+    ($simd:expr, $operation:ident) => {
+        match $simd {
+            Simd::Scalar => scalar::$operation,
+            Simd::Sse2(_) => sse2::$operation,
+            Simd::Sse41(_) => sse41::$operation,
+        }
+    };
+}
+
 #[allow(unused_unsafe, reason = "where a module has no instructions for an operation, it is the scalar one")]
 impl Simd {
     /// Two numbers to multiply pairs by.
@@ -135,11 +146,10 @@ impl Simd {
     /// Eight numbers to multiply eight columns of codes by.
     #[inline(never)] // into a loop that is unrolled for speed
     pub fn eight(self, bits: Bits, x: &[i32; 8]) -> [Operand; 4] {
-        match (self, bits) {
-            (Self::Sse41(_), Bits::Four) => sse41::codes_of_4_bits(x),
-            (Self::Sse41(_), Bits::Eight) => sse41::bytes(x),
-            (_, Bits::Four) => scalar::codes_of_4_bits(x),
-            (_, Bits::Eight) => scalar::bytes(x),
+        match self {
+            Self::Scalar => scalar::eight(bits, x),
+            Self::Sse2(_) => sse2::eight(bits, x),
+            Self::Sse41(_) => sse41::eight(bits, x),
         }
     }
 
@@ -168,11 +178,16 @@ impl Simd {
         assert!(x.len() == groups.len() * grouped.columns / 2, "a number for each column");
         let words = (grouped.columns / grouped.word_columns()) as u32;
         let mut all = Totals { rows: *totals, words };
-        match (grouped.bits, grouped.offsets) {
-            (Bits::Four, _) => call!(self, add_groups_of_4_bits(weights, x, groups, &mut all)),
-            (Bits::Eight, true) => call!(self, add_groups_with_offsets(weights, x, groups, &mut all)),
-            (Bits::Eight, false) => call!(self, add_groups_of_8_bits(weights, x, groups, &mut all)),
-        }
+        // One call by a pointer: nine would be 400 bytes.
+        let add: unsafe fn(&[u8], &[Operand], &[GroupOfX], &mut Totals) =
+            match (grouped.bits, grouped.offsets) {
+                (Bits::Four, _) => choose!(self, add_groups_of_4_bits),
+                (Bits::Eight, true) => choose!(self, add_groups_with_offsets),
+                (Bits::Eight, false) => choose!(self, add_groups_of_8_bits),
+            };
+        // SAFETY: an `Sse2` or `Sse41` exists only where its creator promised that they work. What else the
+        // operation asks for was asserted.
+        unsafe { add(weights, x, groups, &mut all) };
         *totals = all.rows;
     }
 

@@ -11,14 +11,10 @@ pub fn two(x0: i32, x1: i32) -> Operand {
     Operand([both, both, both, both])
 }
 
-/// For bytes: even columns of four, then odd ones.
-pub fn bytes(x: &[i32; 8]) -> [Operand; 4] {
-    [[0, 2], [1, 3], [4, 6], [5, 7]].map(|[a, b]| two(x[a], x[b]))
-}
-
-/// For codes of 4 bits: each with the one four columns later, 16 bits later in the row's number.
-pub fn codes_of_4_bits(x: &[i32; 8]) -> [Operand; 4] {
-    [[0, 4], [1, 5], [2, 6], [3, 7]].map(|[a, b]| two(x[a], x[b]))
+/// Eight numbers as they are, in the first of two operands for four columns each.
+pub fn eight(_: Bits, x: &[i32; 8]) -> [Operand; 4] {
+    let [first, second] = [[x[0], x[1], x[2], x[3]], [x[4], x[5], x[6], x[7]]];
+    [Operand(first), Operand([0; 4]), Operand(second), Operand([0; 4])]
 }
 
 impl Operand {
@@ -36,8 +32,9 @@ impl Operand {
 #[inline(never)] // its callers have an operation each
 pub fn add_products(tiles: &[Tile], x: &[Operand], totals: &mut [i32; TILE_ROWS]) {
     for (row, total) in totals.iter_mut().enumerate() {
-        for (tile, x) in tiles.iter().zip(x.as_chunks().0) {
-            *total = total.wrapping_add(sum_of_bytes(tile.rows()[row], x));
+        for (tile, [x, _]) in tiles.iter().zip(x.as_chunks().0) {
+            let [[b0, b1, b2, b3], [x0, x1, x2, x3]] = [tile.rows()[row].map(i32::from), x.0];
+            *total = total.wrapping_add(b0 * x0 + b1 * x1 + b2 * x2 + b3 * x3);
         }
     }
 }
@@ -71,41 +68,23 @@ fn add_groups(
     for ((weights, x), group) in of_groups.zip(groups) {
         let (codes, factors) = weights.split_at(grouped.code_bytes());
         for (row, total) in totals.rows.iter_mut().enumerate() {
-            let words = codes.as_chunks::<4>().0.iter().skip(row).step_by(GROUP_ROWS);
-            let sum = match grouped.bits {
-                Bits::Eight => words
-                    .zip(x.as_chunks().0)
-                    .fold(group.start[0], |sum, (&bytes, x)| sum.wrapping_add(sum_of_bytes(bytes, x))),
-                Bits::Four => words
-                    .zip(x.as_chunks().0)
-                    .fold(group.start[0], |sum, (&bytes, x)| sum.wrapping_add(sum_of_codes(bytes, x))),
-            };
+            let mut sum = group.start[0];
+            let words = codes.as_chunks::<{ 4 * GROUP_ROWS }>().0.iter();
+            for (words, x) in words.zip(x.chunks_exact(grouped.word_columns() / 2)) {
+                let mut codes = u32::from_le_bytes(words.as_chunks().0[row]);
+                for [four, _] in x.as_chunks().0 {
+                    for x in four.0 {
+                        sum = sum.wrapping_add((codes & grouped.mask()) as i32 * x);
+                        codes >>= grouped.bits as u32;
+                    }
+                }
+            }
             let Factors { d, o } = factors::of_row(factors, row);
             let product = (sum >> grouped.shift()).wrapping_mul(d as i32);
             let product = product.wrapping_add(o.wrapping_mul(group.half_sum[0]));
             *total = total.wrapping_add(product >> PRODUCT_SHIFT);
         }
     }
-}
-
-/// `Σ bytes · x` of four columns.
-#[inline(always)]
-fn sum_of_bytes(bytes: [u8; 4], [even, odd]: &[Operand; 2]) -> i32 {
-    let ([x0, x2], [x1, x3]) = (even.numbers(), odd.numbers());
-    let [b0, b1, b2, b3] = bytes.map(i32::from);
-    b0 * x0 + b1 * x1 + b2 * x2 + b3 * x3
-}
-
-/// `Σ codes · x` of eight columns.
-#[inline(always)]
-fn sum_of_codes(bytes: [u8; 4], x: &[Operand; 4]) -> i32 {
-    let codes = u32::from_le_bytes(bytes);
-    let code = |column: usize| (codes >> (4 * column) & 0xF) as i32;
-    let products = x.iter().enumerate().map(|(i, x)| {
-        let [a, b] = x.numbers();
-        code(i) * a + code(i + 4) * b
-    });
-    products.sum()
 }
 
 /// `sums[c] = start + Σ_r pairs[r · stride + c] · x[r]`

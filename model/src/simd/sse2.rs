@@ -1,11 +1,21 @@
 //! SSE2, the fastest on processors: `pmaddwd` multiplies eight 16-bit numbers and adds them in pairs. Four
 //! rows or columns in a register, one i32 sum each, no sums across a register.
 use super::intrinsics::*;
+use super::scalar::two;
 pub use super::scalar::{distances, rescale};
 pub use super::sse2_groups::{add_groups_of_4_bits, add_groups_of_8_bits, add_groups_with_offsets};
 use super::{COLUMNS, Operand, Pair};
-use crate::matrix::{TILE_BYTES, TILE_ROWS, Tile};
+use crate::matrix::{Bits, TILE_BYTES, TILE_ROWS, Tile};
 use core::arch::asm;
+
+/// Two columns whose codes are 16 bits apart in a row's word; of four bytes the even ones, then the odd ones.
+pub fn eight(bits: Bits, x: &[i32; 8]) -> [Operand; 4] {
+    let columns = match bits {
+        Bits::Four => [[0, 4], [1, 5], [2, 6], [3, 7]],
+        Bits::Eight => [[0, 2], [1, 3], [4, 6], [5, 7]],
+    };
+    columns.map(|[a, b]| two(x[a], x[b]))
+}
 
 const _: () = assert!(size_of::<Operand>() == 16 && TILE_BYTES == 64, "the offsets below");
 

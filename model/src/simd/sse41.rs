@@ -22,7 +22,7 @@ use super::intrinsics::*;
 pub use super::sse2::load;
 pub use super::sse41_groups::{add_groups_of_4_bits, add_groups_of_8_bits, add_groups_with_offsets};
 use super::{COLUMNS, Operand, Pair};
-use crate::matrix::{TILE_BYTES, TILE_ROWS, Tile};
+use crate::matrix::{Bits, TILE_BYTES, TILE_ROWS, Tile};
 use core::arch::asm;
 
 const _: () = assert!(size_of::<[Operand; 2]>() == 32 && TILE_BYTES == 64, "the offsets below");
@@ -34,20 +34,11 @@ pub fn two(x0: i32, x1: i32) -> Operand {
     Operand([x0, x0, c1, c1])
 }
 
-/// What each byte of a row is multiplied by, and what is left of the row's number above it. Each twice.
-pub fn bytes(x: &[i32; 8]) -> [Operand; 4] {
-    above::<8, 4>(x)
-}
-
-/// The same for codes of 4 bits.
-pub fn codes_of_4_bits(x: &[i32; 8]) -> [Operand; 4] {
-    above::<4, 8>(x)
-}
-
-/// `x[i] - 2^BITS x[i - 1]`, for numbers of so many codes.
-#[inline(always)]
-fn above<const BITS: u32, const CODES: usize>(x: &[i32; 8]) -> [Operand; 4] {
-    let coefficient = |i: usize| if i.is_multiple_of(CODES) { x[i] } else { x[i] - (x[i - 1] << BITS) };
+/// What each code of a row's word is multiplied by, and what is left of the word above it: `x[i] - 2^bits x[i - 1]`. Each
+/// twice.
+pub fn eight(bits: Bits, x: &[i32; 8]) -> [Operand; 4] {
+    let codes = u32::BITS as usize / bits as usize;
+    let coefficient = |i: usize| if i % codes == 0 { x[i] } else { x[i] - (x[i - 1] << bits as u32) };
     core::array::from_fn(|pair| {
         let (a, b) = (coefficient(2 * pair), coefficient(2 * pair + 1));
         Operand([a, a, b, b])

@@ -184,3 +184,73 @@ fn write(bytes: &mut [u8], codes: &[u8; 32], row: usize, grouped: Grouped) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::gguf::{TensorType, codes, dequantize, quantize};
+    use proptest::prelude::*;
+
+    /// Rows and columns of the matrices here: two K-blocks.
+    const COLUMNS: usize = 512;
+    const ROWS: usize = 9;
+
+    /// The coding that keeps a type's codes, and others that can.
+    fn codings(tensor_type: TensorType) -> Vec<Grouped> {
+        use TensorType::*;
+        match tensor_type {
+            Q4_0 | Q4_1 | Q4K => vec![Grouped::four(32), Grouped::four(16), Grouped::eight_with_offsets(16)],
+            Q2K | Q3K => vec![Grouped::four(16), Grouped::eight_with_offsets(16)],
+            Q5_0 => vec![Grouped::eight(32), Grouped::eight_with_offsets(32)],
+            Q6K => vec![Grouped::eight(16), Grouped::eight_with_offsets(16)],
+            Q5_1 | Q5K => vec![Grouped::eight_with_offsets(32)],
+            Q8_0 => vec![Grouped::eight(32)],
+            F32 | F16 | Bf16 => Vec::new(),
+        }
+    }
+
+    fn gathered(matrix: &QuantizedMatrix) -> Vec<f64> {
+        let mut all = Vec::new();
+        for row in 0..ROWS {
+            let mut out = vec![0; COLUMNS];
+            matrix.view().gather_row(row, 24, &mut out);
+            all.extend(out.iter().map(|&x| f64::from(x) / 2f64.powi(24)));
+        }
+        all
+    }
+
+    fn largest_distance(got: &[f64], numbers: &[f32]) -> f64 {
+        got.iter().zip(numbers).map(|(got, &number)| (got - f64::from(number)).abs()).fold(0.0, f64::max)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(8))]
+
+        #[test]
+        fn codes_are_kept(numbers in prop::collection::vec(-1.0f32..1.0, ROWS * COLUMNS)) {
+            for tensor_type in TensorType::ALL {
+                let bytes = quantize(tensor_type, &numbers).unwrap();
+                let mut exact = vec![0.0; numbers.len()];
+                dequantize(tensor_type, &bytes, &mut exact).unwrap();
+                for grouped in codings(tensor_type) {
+                    let codes = codes(tensor_type, &bytes).unwrap().unwrap();
+                    let part = Part::Codes { codes, range: tensor_type.code_range() };
+                    let matrix = quantize_groups(&[part], COLUMNS, grouped, 16);
+                    // The factors' rounding, of 9 bits or more; that of the codes would be ten times as much.
+                    let distance = largest_distance(&gathered(&matrix), &exact);
+                    prop_assert!(distance < 1.5 / 512.0, "{tensor_type:?} {grouped:?}: {distance}");
+                }
+            }
+        }
+
+        #[test]
+        fn numbers_are_rounded_to_8_bits(numbers in prop::collection::vec(-1.0f32..1.0, ROWS * COLUMNS)) {
+            for columns in Grouped::COLUMNS {
+                let part = Part::Numbers(numbers.clone());
+                let matrix = quantize_groups(&[part], COLUMNS, Grouped::eight(columns), 16);
+                let distance = largest_distance(&gathered(&matrix), &numbers);
+                prop_assert!(distance < 0.51 / 127.0, "{columns}: {distance}");
+            }
+        }
+    }
+}
