@@ -142,7 +142,7 @@ impl<'m> Vocabulary<'m> {
 
     /// Whether a text ends where this token comes.
     pub fn ends(&self, token: u32) -> bool {
-        self.endings().contains(&token)
+        self.endings().iter().any(|&ending| ending == token)
     }
 
     /// The tokens that end a text, in order.
