@@ -19,6 +19,7 @@ use crate::matrix::{
 use crate::simd::{GROUPS, GroupOfX, Operand, PRODUCT_SHIFT, Simd};
 use crate::workers::Processors;
 use alloc::vec::Vec;
+use bytemuck::Zeroable;
 
 /// The largest magnitude of x: 16 bits with the sign.
 const MAX_ACTIVATION: i32 = i16::MAX as i32;
@@ -94,15 +95,20 @@ impl Activations {
         let simd = self.simd;
         let groups = self.operands.chunks_mut(columns / 2).zip(&mut self.groups);
         for (values, (operands, group)) in values.chunks(columns).zip(groups) {
+            let (eights, rest) = values.as_chunks::<EIGHT>();
+            let mut last = [0; EIGHT];
+            last[..rest.len()].copy_from_slice(rest);
+            let mut out = operands.as_chunks_mut().0.iter_mut();
             let mut sum = 0;
-            for (i, out) in operands.as_chunks_mut().0.iter_mut().enumerate() {
-                let values = values.get(i * EIGHT..).unwrap_or_default();
-                let mut x = [0; EIGHT];
-                for (x, &value) in x.iter_mut().zip(values) {
-                    *x = nearest(value);
-                    sum += *x;
+            for part in [eights, &[last]] {
+                for (x, out) in part.iter().zip(&mut out) {
+                    let x = x.map(nearest);
+                    sum += x.iter().sum::<i32>();
+                    *out = simd.eight(bits, &x);
                 }
-                *out = simd.eight(bits, &x);
+            }
+            for out in out {
+                *out = Zeroable::zeroed(); // columns that fill up the group
             }
             *group = GroupOfX { start: [start_of(sum, coding); 4], half_sum: [sum >> 1; 4] };
         }

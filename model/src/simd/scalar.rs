@@ -12,6 +12,7 @@ pub fn two(x0: i32, x1: i32) -> Operand {
 }
 
 /// Eight numbers as they are, in the first of two operands for four columns each.
+#[inline(always)]
 pub fn eight(_: Bits, x: &[i32; 8]) -> [Operand; 4] {
     let [first, second] = [[x[0], x[1], x[2], x[3]], [x[4], x[5], x[6], x[7]]];
     [Operand(first), Operand([0; 4]), Operand(second), Operand([0; 4])]

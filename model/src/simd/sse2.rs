@@ -9,6 +9,7 @@ use crate::matrix::{Bits, TILE_BYTES, TILE_ROWS, Tile};
 use core::arch::asm;
 
 /// Two columns whose codes are 16 bits apart in a row's word; of four bytes the even ones, then the odd ones.
+#[inline(always)]
 pub fn eight(bits: Bits, x: &[i32; 8]) -> [Operand; 4] {
     let columns = match bits {
         Bits::Four => [[0, 4], [1, 5], [2, 6], [3, 7]],

@@ -36,9 +36,18 @@ pub fn two(x0: i32, x1: i32) -> Operand {
 
 /// What each code of a row's word is multiplied by, and what is left of the word above it: `x[i] - 2^bits x[i - 1]`. Each
 /// twice.
+#[inline(always)]
 pub fn eight(bits: Bits, x: &[i32; 8]) -> [Operand; 4] {
-    let codes = u32::BITS as usize / bits as usize;
-    let coefficient = |i: usize| if i % codes == 0 { x[i] } else { x[i] - (x[i - 1] << bits as u32) };
+    match bits {
+        Bits::Four => coefficients::<4>(x),
+        Bits::Eight => coefficients::<8>(x),
+    }
+}
+
+#[inline(always)]
+fn coefficients<const BITS: usize>(x: &[i32; 8]) -> [Operand; 4] {
+    let is_first = |i: usize| i % (u32::BITS as usize / BITS) == 0;
+    let coefficient = |i: usize| if is_first(i) { x[i] } else { x[i] - (x[i - 1] << BITS) };
     core::array::from_fn(|pair| {
         let (a, b) = (coefficient(2 * pair), coefficient(2 * pair + 1));
         Operand([a, a, b, b])
