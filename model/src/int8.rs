@@ -91,8 +91,10 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
         let (qkv, hb, logits) = (allocator.zeroed(qkv), allocator.zeroed(hb), allocator.zeroed(logits));
         let input = Activations::new(&mut allocator, longest_input(&shape), processors.simd);
         let attention = Attention::new(&mut allocator, model.rope, &model.tables, cache);
+        let engine =
+            Self { model, processors, stopwatch, attention, x, input, xb, qkv, hb, logits, saturations: 0 };
         allocator.check()?;
-        Ok(Self { model, processors, stopwatch, attention, x, input, xb, qkv, hb, logits, saturations: 0 })
+        Ok(engine)
     }
 
     /// `x += wo @ attention([wq | wk | wv] @ rmsnorm(x))`

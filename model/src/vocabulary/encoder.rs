@@ -58,11 +58,10 @@ impl Vocabulary<'_> {
     }
 }
 
-/// Where a name stands in a text; a name that is no text itself stands in none.
-fn find(text: &str, name: &[u8]) -> Option<usize> {
-    let stands_at = |&at: &usize| text.is_char_boundary(at) && text.is_char_boundary(at + name.len());
-    let mut windows = text.as_bytes().windows(name.len()).enumerate();
-    windows.find_map(|(at, window)| (window == name).then_some(at).filter(stands_at))
+/// The text before a name and behind it; a name that is no text itself stands nowhere.
+fn split_at_name<'t>(text: &'t str, name: &[u8]) -> Option<(&'t str, &'t str)> {
+    let mut windows = text.as_bytes().windows(name.len()).enumerate().filter(|&(_, window)| window == name);
+    windows.find_map(|(at, _)| Some((text.get(..at)?, text.get(at + name.len()..)?)))
 }
 
 fn push(tokens: &mut Vec<u32>, token: u32) -> Result<(), EncodeError> {
@@ -90,11 +89,11 @@ impl Encoding<'_> {
                 continue;
             }
             let name = self.vocabulary.symbol_text(token);
-            while let Some(at) = find(text, name) {
-                self.text(&text[..at], special_tokens)?;
+            while let Some((before, behind)) = split_at_name(text, name) {
+                self.text(before, special_tokens)?;
                 push(&mut self.tokens, token)?;
                 self.after_special = true;
-                text = &text[at + name.len()..];
+                text = behind;
             }
         }
         let vocabulary = self.vocabulary;
@@ -108,9 +107,10 @@ impl Encoding<'_> {
             return push(&mut self.tokens, token);
         }
         self.row.clear(word.len() + 1)?;
-        for character in space.then_some(' ').into_iter().chain(word.chars()) {
-            self.character(character)?;
+        if space {
+            self.character(' ')?;
         }
+        word.chars().try_for_each(|character| self.character(character))?;
         self.row.merge(self.vocabulary);
         for symbol in self.row.symbols() {
             if (symbol as usize) < self.vocabulary.vocab_size() {

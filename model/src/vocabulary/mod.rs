@@ -141,8 +141,9 @@ impl<'m> Vocabulary<'m> {
     }
 
     /// Whether a text ends where this token comes.
+    #[allow(clippy::manual_contains)] // `contains` is for long lists, and twice the code
     pub fn ends(&self, token: u32) -> bool {
-        self.endings().contains(&token)
+        self.endings().iter().any(|&ending| ending == token)
     }
 
     /// The tokens that end a text, in order.

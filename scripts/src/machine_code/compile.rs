@@ -122,7 +122,8 @@ pub fn compile(
     let script = format!("-T{}", root.join(program.linker_script).display());
     let (top, least) =
         (format!("--defsym=__stack_top={STACK_TOP}"), format!("--defsym=__least_stack={LEAST_STACK}"));
-    command.arg("--");
+    // LLVM puts a function into its callers up to this cost, else up to 5: in 16-bit code a call alone takes 6 bytes.
+    command.args(["--", "-Cllvm-args=-inline-threshold=12"]);
     for argument in [&[&*script, &top, &least, "--emit-relocs"], program.linker_arguments].concat() {
         command.arg(format!("-Clink-arg={argument}"));
     }
