@@ -1,7 +1,8 @@
 //! The int8 LUT engine: Llama's forward pass in integers.
 //!
-//! The residual stream x has the fraction bits that suit the model (Q16.16 for most). Each matrix gets its input as integers of at most 16 bits times
-//! a power of two ([`Activations`]); all that is not a matrix is in 32-bit numbers with fraction bits.
+//! The residual stream x has the fraction bits that suit the model (Q16.16 for most). Each matrix gets its input
+//! as integers of at most 16 bits times a power of two ([`Activations`]); all that is not a matrix is in 32-bit
+//! numbers with fraction bits.
 use crate::allocation::Allocator;
 use crate::attention::{Attention, KvCache};
 use crate::engine::{Engine, EngineError, EngineKind};

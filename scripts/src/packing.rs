@@ -72,10 +72,24 @@ pub enum PackingError {
 }
 
 /// The most tokens of context that are packed, where a model has more: its cache would take most of a PC's memory.
-pub const MOST_CONTEXT: usize = 2048;
+const MOST_CONTEXT: usize = 2048;
 /// The most memory that a model shall need: QEMU's q35 keeps 2,815 MiB in one piece below 4 GB (hw/i386/pc_q35.c),
 /// and firmware and programs need some of it.
 const MOST_MEMORY: u64 = 2768 << 20;
+
+/// Takes the context that a model is packed with where nobody asks for another: its own, 2,048 tokens or what
+/// fits a PC, whichever is least. Where nothing fits the machine says what is missing.
+pub fn limit_to_what_fits<R: Read + Seek>(checkpoint: &mut Checkpoint<R>, vocabulary: &[u32]) {
+    checkpoint.limit_context(MOST_CONTEXT);
+    let shape = checkpoint.shape();
+    let contexts: Vec<usize> = (1..=shape.seq_len).collect();
+    let fits = |&seq_len: &usize| {
+        let header = plan(EngineKind::Int8, checkpoint, Shape { seq_len, ..shape }, vocabulary);
+        header.is_ok_and(|header| header.memory(seq_len).total() <= MOST_MEMORY)
+    };
+    let fitting = contexts.partition_point(fits);
+    checkpoint.limit_context(fitting.max(1));
+}
 
 /// llama2.c's tokenizer in a file, packed, and the file's name.
 fn packed_file(file: &ModelFile) -> Result<(String, Result<Vec<u32>, TokenizerError>), ModelsError> {
@@ -128,17 +142,9 @@ impl PackInput {
         if pieces != vocab_size {
             return Err(PackingError::PieceCount { file: source, pieces, vocab_size });
         }
-        let asked = context.map_or(MOST_CONTEXT, |tokens| tokens as usize);
-        checkpoint.limit_context(asked);
-        if context.is_none() {
-            let shape = checkpoint.shape();
-            let contexts: Vec<usize> = (1..=shape.seq_len).collect();
-            let fits = |&seq_len: &usize| {
-                let header = plan(EngineKind::Int8, &checkpoint, Shape { seq_len, ..shape }, &vocabulary);
-                header.is_ok_and(|header| header.memory(seq_len).total() <= MOST_MEMORY)
-            };
-            // Where nothing fits the machine says what is missing.
-            checkpoint.limit_context(contexts.partition_point(fits).max(1));
+        match context {
+            Some(tokens) => checkpoint.limit_context(tokens as usize),
+            None => limit_to_what_fits(&mut checkpoint, &vocabulary),
         }
         let path = match &found.checkpoint {
             ModelFile::OnDisk(path) => Some(path.clone()),

@@ -97,15 +97,15 @@ pub fn pack<R: Read + Seek, W: Write + Seek>(
     if engine == EngineKind::Sectorllm && shape != Shape::STORIES260K {
         return Err(PackError::NotForSectorllm { shape });
     }
-    let norm = checkpoint.config().norm();
     let mut header = PackedHeader { name: name.to_owned(), ..plan(engine, checkpoint, shape, vocabulary)? };
+    let residual_bits = header.norm.residual_bits;
     let total = header.packed_bytes();
     let start = out.stream_position().map_err(PackError::Write)?;
     // The header holds a CRC of all that follows: its place is kept, it is written last.
     out.write_all(&vec![0; header.to_bytes().len()]).map_err(PackError::Write)?;
     let mut crc = CRC32_OF_MANY.digest();
     for entry in &mut header.entries {
-        let mut bytes = tensor(checkpoint, vocabulary, norm.residual_bits, entry)?;
+        let mut bytes = tensor(checkpoint, vocabulary, residual_bits, entry)?;
         debug_assert_eq!(bytes.len() as u64, entry.bytes());
         bytes.resize(bytes.len().next_multiple_of(TENSOR_ALIGN as usize), 0);
         crc.update(&bytes);

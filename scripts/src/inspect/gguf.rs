@@ -16,7 +16,7 @@ use model::{
     vocabulary::Vocabulary,
 };
 
-use crate::packing::MOST_CONTEXT;
+use crate::packing::limit_to_what_fits;
 
 /// A GGUF.
 #[derive(Debug)]
@@ -117,8 +117,8 @@ fn packed(path: &Path, file: BufReader<File>, listing: &Listing) -> Result<Packe
     let gguf = Gguf::of(listing.clone())?;
     let mut checkpoint = Checkpoint::open(file)?;
     let whole = checkpoint.shape();
-    checkpoint.limit_context(MOST_CONTEXT);
     let words = pack_gguf(&GgufVocabulary::of(&gguf.metadata).map_err(CheckpointError::from)?)?;
+    limit_to_what_fits(&mut checkpoint, &words);
     let shape = checkpoint.shape();
     let vocabulary = Vocabulary::parse(&words, shape.vocab_size).map_err(PackError::Vocabulary)?;
     let header = plan(EngineKind::Int8, &checkpoint, shape, &words)?;
