@@ -14,21 +14,18 @@ use crate::allocation::Allocator;
 use crate::fixed::{Scale, absmax};
 use crate::matrix::factors::GROUP_ROWS;
 use crate::matrix::{
-    Bits, Coding, GROUPED_ACTIVATION, Grouped, Matrix, SCALE_BITS, TILE_COLS, TILE_ROWS, WEIGHT_ZERO, tiles,
+    Coding, GROUPED_ACTIVATION, Grouped, Matrix, SCALE_BITS, TILE_COLS, TILE_ROWS, WEIGHT_ZERO, tiles,
 };
 use crate::simd::{GROUPS, GroupOfX, Operand, PRODUCT_SHIFT, Simd};
 use crate::workers::Processors;
 use alloc::vec::Vec;
-use bytemuck::Zeroable;
 
 /// The largest magnitude of x: 16 bits with the sign.
 const MAX_ACTIVATION: i32 = i16::MAX as i32;
 /// The largest magnitude of a weight: -128 cannot come from the packer, but from a damaged file.
 const WEIGHT_LIMIT: i64 = 128;
-/// Columns that are brought into the order of SIMD at once.
-const EIGHT: usize = 8;
-/// The most columns that fill up the last group.
-const PADDING: usize = 32;
+/// Columns of the largest group.
+const MOST_COLUMNS: usize = 32;
 
 /// The largest magnitude of x for a matrix of `cols` columns whose rows have only a scale: 16 bits, less where
 /// the total of so many columns would not fit i32.
@@ -56,7 +53,7 @@ pub struct Activations {
 impl Activations {
     /// Operands and groups of up to `cols` values.
     const fn lengths(cols: usize) -> (usize, usize) {
-        (cols.next_multiple_of(PADDING) / 2, cols.div_ceil(Grouped::COLUMNS[0]))
+        (cols.next_multiple_of(MOST_COLUMNS) / 2, cols.div_ceil(Grouped::COLUMNS[0]))
     }
 
     /// Bytes of room for vectors of up to `cols` values.
@@ -77,13 +74,11 @@ impl Activations {
     #[optimize(speed)]
     #[inline(never)] // into a caller that is optimized for size
     pub fn quantize(&mut self, values: &[i32], unit: Scale, coding: Coding) {
-        let (limit, bits, columns) = match coding {
-            Coding::Rows => {
-                (activation_limit(values.len()), Bits::Eight, values.len().next_multiple_of(EIGHT))
-            }
-            Coding::Groups(grouped) => (GROUPED_ACTIVATION, grouped.bits, grouped.columns),
-        };
         let max = absmax(values).max(1);
+        let limit = match coding {
+            Coding::Rows => activation_limit(values.len()),
+            Coding::Groups(_) => GROUPED_ACTIVATION,
+        };
         let limit = Scale::new(limit as u64, 0);
         let largest = Scale::new(max as u64, 0).mul(unit);
         self.exponent = largest.exponent - limit.exponent + i32::from(largest.mantissa > limit.mantissa);
@@ -91,37 +86,43 @@ impl Activations {
         // are 2^5 to 2^16 left of that.
         let up = max.leading_zeros() - 1;
         let scale = Scale { exponent: unit.exponent - self.exponent - up as i32, ..unit };
-        let nearest = |x: i32| scale.nearest_of_upper_half(x << up);
-        let simd = self.simd;
-        let groups = self.operands.chunks_mut(columns / 2).zip(&mut self.groups);
-        for (values, (operands, group)) in values.chunks(columns).zip(groups) {
-            let (eights, rest) = values.as_chunks::<EIGHT>();
-            let mut last = [0; EIGHT];
-            last[..rest.len()].copy_from_slice(rest);
-            let mut out = operands.as_chunks_mut().0.iter_mut();
-            let mut sum = 0;
-            for part in [eights, &[last]] {
-                for (x, out) in part.iter().zip(&mut out) {
-                    let x = x.map(nearest);
-                    sum += x.iter().sum::<i32>();
-                    *out = simd.eight(bits, &x);
-                }
-            }
-            for out in out {
-                *out = Zeroable::zeroed(); // columns that fill up the group
-            }
-            *group = GroupOfX { start: [start_of(sum, coding); 4], half_sum: [sum >> 1; 4] };
+        if let Coding::Groups(grouped) = coding {
+            return self.quantize_groups(values, scale, up, grouped);
         }
+        let nearest = |x: i32| scale.nearest_of_upper_half(x << up);
+        let (simd, mut sum) = (self.simd, 0);
+        let mut four = |&[x0, x1, x2, x3]: &[i32; TILE_COLS]| {
+            let [x0, x1, x2, x3] = [nearest(x0), nearest(x1), nearest(x2), nearest(x3)];
+            sum += x0 + x1 + x2 + x3;
+            simd.four([x0, x1, x2, x3])
+        };
+        let (fours, rest) = values.as_chunks::<TILE_COLS>();
+        let mut last = [0; TILE_COLS];
+        last[..rest.len()].copy_from_slice(rest);
+        let mut out = self.operands.as_chunks_mut().0.iter_mut();
+        for part in [fours, &[last]] {
+            for (x, out) in part.iter().zip(&mut out) {
+                *out = four(x);
+            }
+        }
+        self.groups[0].start = [sum.wrapping_mul(-WEIGHT_ZERO); 4];
     }
-}
 
-/// What a group's sum of products starts at, for a sum of x: minus the middle of the codes times it, and half of
-/// what is rounded away.
-#[inline(always)]
-fn start_of(sum: i32, coding: Coding) -> i32 {
-    match coding {
-        Coding::Rows => sum.wrapping_mul(-WEIGHT_ZERO),
-        Coding::Groups(grouped) => ((sum * grouped.doubled(0)) >> 1) + (1 << (grouped.shift() - 1)),
+    /// The same in groups, for values that are first moved up. Columns that fill up the last one are zero.
+    #[inline(never)]
+    fn quantize_groups(&mut self, values: &[i32], scale: Scale, up: u32, grouped: Grouped) {
+        let groups = self.operands.chunks_mut(grouped.columns / 2).zip(&mut self.groups);
+        for (values, (operands, group)) in values.chunks(grouped.columns).zip(groups) {
+            let (mut x, mut sum) = ([0; MOST_COLUMNS], 0);
+            for (x, value) in x.iter_mut().zip(values) {
+                *x = scale.nearest_of_upper_half(value << up);
+                sum += *x;
+            }
+            self.simd.operands(grouped.bits, &x, operands);
+            // Minus the middle of the codes times the sum, and half of what is rounded away.
+            let start = ((sum * grouped.doubled(0)) >> 1) + (1 << (grouped.shift() - 1));
+            *group = GroupOfX { start: [start; 4], half_sum: [sum >> 1; 4] };
+        }
     }
 }
 

@@ -21,7 +21,7 @@
 #[cfg(doc)]
 use crate::matrix::WEIGHT_ZERO;
 use crate::matrix::factors::GROUP_ROWS;
-use crate::matrix::{Bits, Grouped, TILE_ROWS, Tile};
+use crate::matrix::{Bits, Grouped, TILE_COLS, TILE_ROWS, Tile};
 use bytemuck::{Pod, Zeroable};
 #[cfg(target_arch = "x86")]
 use core::arch::x86 as intrinsics;
@@ -143,13 +143,28 @@ impl Simd {
         if let Self::Sse41(_) = self { sse41::two(x0, x1) } else { scalar::two(x0, x1) }
     }
 
-    /// Eight numbers to multiply eight columns of codes by.
-    #[inline(always)] // a call for each eight would cost half as much as the work
-    pub fn eight(self, bits: Bits, x: &[i32; 8]) -> [Operand; 4] {
+    /// Four numbers to multiply the four columns of a tile by.
+    #[inline(always)]
+    pub fn four(self, x: [i32; TILE_COLS]) -> [Operand; 2] {
         match self {
-            Self::Scalar => scalar::eight(bits, x),
-            Self::Sse2(_) => sse2::eight(bits, x),
-            Self::Sse41(_) => sse41::eight(bits, x),
+            Self::Scalar => scalar::four(x),
+            Self::Sse2(_) => sse2::four(x),
+            Self::Sse41(_) => sse41::four(x),
+        }
+    }
+
+    /// Numbers to multiply columns of codes by, eight at a time: four operands for them. Those for codes of 8 bits
+    /// are two times [`Simd::four`].
+    #[inline(never)] // 400 bytes, for what is done once for a vector
+    pub fn operands(self, bits: Bits, x: &[i32], out: &mut [Operand]) {
+        for (x, out) in x.as_chunks().0.iter().zip(out.as_chunks_mut::<4>().0) {
+            for (i, out) in out.iter_mut().enumerate() {
+                *out = match self {
+                    Self::Scalar => scalar::of_eight(x, i),
+                    Self::Sse2(_) => sse2::of_eight(bits, x, i),
+                    Self::Sse41(_) => sse41::of_eight(bits, x, i),
+                };
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 use super::groups::Totals;
 use super::{COLUMNS, GroupOfX, Operand, PRODUCT_SHIFT, Pair};
 use crate::matrix::factors::{self, Factors, GROUP_ROWS};
-use crate::matrix::{Bits, Grouped, SCALE_BITS, TILE_ROWS, Tile};
+use crate::matrix::{Grouped, SCALE_BITS, TILE_COLS, TILE_ROWS, Tile};
 
 /// `x0` and `x1` as the halves of a number, four times: what `pmaddwd` wants.
 #[inline(always)]
@@ -11,11 +11,16 @@ pub fn two(x0: i32, x1: i32) -> Operand {
     Operand([both, both, both, both])
 }
 
-/// Eight numbers as they are, in the first of two operands for four columns each.
+/// Four numbers as they are, in the first of two operands.
 #[inline(always)]
-pub fn eight(_: Bits, x: &[i32; 8]) -> [Operand; 4] {
-    let [first, second] = [[x[0], x[1], x[2], x[3]], [x[4], x[5], x[6], x[7]]];
-    [Operand(first), Operand([0; 4]), Operand(second), Operand([0; 4])]
+pub fn four(x: [i32; TILE_COLS]) -> [Operand; 2] {
+    [Operand(x), Operand([0; 4])]
+}
+
+/// The operand i of four for eight numbers.
+#[inline(always)]
+pub fn of_eight(x: &[i32; 8], i: usize) -> Operand {
+    Operand(if i % 2 == 0 { core::array::from_fn(|column| x[2 * i + column]) } else { [0; 4] })
 }
 
 impl Operand {

@@ -1,8 +1,9 @@
 //! Do the SIMD instructions calculate on this very processor what they should? A boot asks before it relies
 //! on one.
-use super::{CACHED_ZERO, COLUMNS, GroupOfX, Pair, Simd};
+use super::{CACHED_ZERO, COLUMNS, GroupOfX, Operand, Pair, Simd};
 use crate::crc32::CRC32;
-use crate::matrix::{Bits, Grouped, TILE_BYTES, TILE_ROWS, Tile, WEIGHT_ZERO};
+use crate::matrix::{Grouped, TILE_BYTES, TILE_ROWS, Tile, WEIGHT_ZERO};
+use bytemuck::Zeroable;
 
 /// Tiles and rows of pairs.
 const LENGTH: usize = 6;
@@ -48,7 +49,7 @@ pub fn fingerprint(simd: Simd) -> u32 {
     add(&[simd.load(&tiles) as i32]);
 
     let mut y = [-WEIGHT_ZERO; TILE_ROWS];
-    let x: [_; LENGTH / 2] = core::array::from_fn(|_| simd.eight(Bits::Eight, &numbers.array(16, 1 << 15)));
+    let x: [_; LENGTH] = core::array::from_fn(|_| simd.four(numbers.array(16, 1 << 15)));
     simd.add_products(&tiles, x.as_flattened(), &mut y);
     add(&y);
 
@@ -58,9 +59,10 @@ pub fn fingerprint(simd: Simd) -> u32 {
             start: [numbers.bits(26) - (1 << 25); 4],
             half_sum: [numbers.bits(18) - (1 << 17); 4],
         });
-        let x: [_; 4] = core::array::from_fn(|_| simd.eight(grouped.bits, &numbers.array(15, 1 << 14)));
+        let mut x = [Operand::zeroed(); 16];
+        simd.operands(grouped.bits, &numbers.array::<32>(15, 1 << 14), &mut x);
         let totals = y.first_chunk_mut().expect("8 of 16");
-        simd.add_groups(grouped, &weights[..2 * grouped.bytes()], x.as_flattened(), &groups, totals);
+        simd.add_groups(grouped, &weights[..2 * grouped.bytes()], &x, &groups, totals);
         add(&y);
     }
 

@@ -5,17 +5,22 @@ use super::scalar::two;
 pub use super::scalar::{distances, rescale};
 pub use super::sse2_groups::{add_groups_of_4_bits, add_groups_of_8_bits, add_groups_with_offsets};
 use super::{COLUMNS, Operand, Pair};
-use crate::matrix::{Bits, TILE_BYTES, TILE_ROWS, Tile};
+use crate::matrix::{Bits, TILE_BYTES, TILE_COLS, TILE_ROWS, Tile};
 use core::arch::asm;
 
-/// Two columns whose codes are 16 bits apart in a row's word; of four bytes the even ones, then the odd ones.
+/// Even columns, then odd ones.
 #[inline(always)]
-pub fn eight(bits: Bits, x: &[i32; 8]) -> [Operand; 4] {
-    let columns = match bits {
-        Bits::Four => [[0, 4], [1, 5], [2, 6], [3, 7]],
-        Bits::Eight => [[0, 2], [1, 3], [4, 6], [5, 7]],
-    };
-    columns.map(|[a, b]| two(x[a], x[b]))
+pub fn four([x0, x1, x2, x3]: [i32; TILE_COLS]) -> [Operand; 2] {
+    [two(x0, x2), two(x1, x3)]
+}
+
+/// Two columns whose codes are 16 bits apart in a row's word.
+#[inline(always)]
+pub fn of_eight(bits: Bits, x: &[i32; 8], i: usize) -> Operand {
+    match bits {
+        Bits::Four => two(x[i], x[i + 4]),
+        Bits::Eight => two(x[i + (i & 2)], x[i + (i & 2) + 2]),
+    }
 }
 
 const _: () = assert!(size_of::<Operand>() == 16 && TILE_BYTES == 64, "the offsets below");

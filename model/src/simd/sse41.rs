@@ -22,7 +22,7 @@ use super::intrinsics::*;
 pub use super::sse2::load;
 pub use super::sse41_groups::{add_groups_of_4_bits, add_groups_of_8_bits, add_groups_with_offsets};
 use super::{COLUMNS, Operand, Pair};
-use crate::matrix::{Bits, TILE_BYTES, TILE_ROWS, Tile};
+use crate::matrix::{Bits, TILE_BYTES, TILE_COLS, TILE_ROWS, Tile};
 use core::arch::asm;
 
 const _: () = assert!(size_of::<[Operand; 2]>() == 32 && TILE_BYTES == 64, "the offsets below");
@@ -34,24 +34,20 @@ pub fn two(x0: i32, x1: i32) -> Operand {
     Operand([x0, x0, c1, c1])
 }
 
-/// What each code of a row's word is multiplied by, and what is left of the word above it: `x[i] - 2^bits x[i - 1]`. Each
-/// twice.
+/// What each byte of a row's word is multiplied by, and what is left of the word above it. Each twice.
 #[inline(always)]
-pub fn eight(bits: Bits, x: &[i32; 8]) -> [Operand; 4] {
-    match bits {
-        Bits::Four => coefficients::<4>(x),
-        Bits::Eight => coefficients::<8>(x),
-    }
+pub fn four([x0, x1, x2, x3]: [i32; TILE_COLS]) -> [Operand; 2] {
+    let (c1, c2, c3) = (x1 - (x0 << 8), x2 - (x1 << 8), x3 - (x2 << 8));
+    [Operand([x0, x0, c1, c1]), Operand([c2, c2, c3, c3])]
 }
 
+/// As [`four`], two columns of eight.
 #[inline(always)]
-fn coefficients<const BITS: usize>(x: &[i32; 8]) -> [Operand; 4] {
-    let is_first = |i: usize| i % (u32::BITS as usize / BITS) == 0;
-    let coefficient = |i: usize| if is_first(i) { x[i] } else { x[i] - (x[i - 1] << BITS) };
-    core::array::from_fn(|pair| {
-        let (a, b) = (coefficient(2 * pair), coefficient(2 * pair + 1));
-        Operand([a, a, b, b])
-    })
+pub fn of_eight(bits: Bits, x: &[i32; 8], i: usize) -> Operand {
+    let bits = bits as usize;
+    let left = |i: usize| if i % (u32::BITS as usize / bits) == 0 { x[i] } else { x[i] - (x[i - 1] << bits) };
+    let (a, b) = (left(2 * i), left(2 * i + 1));
+    Operand([a, a, b, b])
 }
 
 /// As [`super::scalar::add_products`].

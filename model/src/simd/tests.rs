@@ -6,11 +6,11 @@ use proptest::prelude::*;
 proptest! {
     #[test]
     fn products_are_exact(
-        bytes in prop::collection::vec(any::<u8>(), 8 * TILE_BYTES), eights in 1usize..=4,
-        x in prop::collection::vec(any::<[i16; 8]>(), 4), start in any::<[i16; TILE_ROWS]>(),
+        bytes in prop::collection::vec(any::<u8>(), 8 * TILE_BYTES), fours in 1usize..=8,
+        x in prop::collection::vec(any::<[i16; 4]>(), 8), start in any::<[i16; TILE_ROWS]>(),
     ) {
-        let tiles: Vec<Tile> = bytes.as_chunks().0[..2 * eights].iter().map(|&bytes| Tile(bytes)).collect();
-        let x: Vec<_> = x[..eights].iter().map(|x| x.map(i32::from)).collect();
+        let tiles: Vec<Tile> = bytes.as_chunks().0[..fours].iter().map(|&bytes| Tile(bytes)).collect();
+        let x: Vec<_> = x[..fours].iter().map(|x| x.map(i32::from)).collect();
         let products = |row: usize| {
             let x = x.as_flattened().iter().enumerate();
             let products = x.map(|(c, x)| i32::from(tiles[c / 4].rows()[row][c % 4]) * x);
@@ -18,7 +18,7 @@ proptest! {
         };
         let exact: [i32; TILE_ROWS] = core::array::from_fn(products);
         for simd in Simd::all() {
-            let x: Vec<_> = x.iter().flat_map(|x| simd.eight(Bits::Eight, x)).collect();
+            let x: Vec<_> = x.iter().flat_map(|&x| simd.four(x)).collect();
             let mut totals = start.map(i32::from);
             simd.add_products(&tiles, &x, &mut totals);
             prop_assert_eq!(totals, exact, "{:?}", simd);
@@ -62,9 +62,10 @@ proptest! {
         let exact: [i32; GROUP_ROWS] =
             core::array::from_fn(|row| i32::from(totals[row]) + (0..count).map(|g| part(g, row)).sum::<i32>());
         for simd in Simd::all() {
-            let x: Vec<_> = x.as_chunks().0.iter().flat_map(|x| simd.eight(grouped.bits, x)).collect();
+            let mut operands = vec![Operand::zeroed(); x.len() / 2];
+            simd.operands(grouped.bits, x, &mut operands);
             let mut totals = totals.map(i32::from);
-            simd.add_groups(grouped, &weights, &x, &groups, &mut totals);
+            simd.add_groups(grouped, &weights, &operands, &groups, &mut totals);
             prop_assert_eq!(totals, exact, "{:?} {:?}", simd, grouped);
         }
     }
