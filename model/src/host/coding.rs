@@ -16,7 +16,7 @@ pub struct Choice {
     pub as_codes: bool,
 }
 
-/// The tensors that a matrix is made of, one below the other; none where the tensor is no matrix.
+/// A checkpoint's tensors that one of the packed model is made of, one below the other.
 pub fn weights(kind: Kind, shape: &Shape) -> &'static [Weight] {
     match kind {
         Kind::Embedding => &[Weight::TokenEmbedding],
@@ -26,7 +26,10 @@ pub fn weights(kind: Kind, shape: &Shape) -> &'static [Weight] {
         Kind::W2 => &[Weight::W2],
         Kind::Classifier if shape.shared_classifier => &[Weight::TokenEmbedding],
         Kind::Classifier => &[Weight::Classifier],
-        _ => &[],
+        Kind::RmsAtt => &[Weight::RmsAtt],
+        Kind::RmsFfn => &[Weight::RmsFfn],
+        Kind::RmsFinal => &[Weight::RmsFinal],
+        Kind::Vocabulary | Kind::Exp2 | Kind::Sigmoid | Kind::Rope | Kind::Sectorllm => &[],
     }
 }
 

@@ -169,3 +169,17 @@ impl Coding {
         core::iter::once(Self::Rows).chain(codings.map(Self::Groups)).find(|coding| coding.number() == number)
     }
 }
+
+#[cfg(feature = "std")]
+impl core::fmt::Display for Coding {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match *self {
+            Self::Rows => write!(f, "8 bits, rows"),
+            Self::Groups(Grouped { bits, columns, offsets }) => {
+                // 4-bit codes always have them.
+                let offsets = if offsets && bits == Bits::Eight { " with offsets" } else { "" };
+                write!(f, "{} bits, groups of {columns}{offsets}", bits as u32)
+            }
+        }
+    }
+}

@@ -4,13 +4,15 @@ use std::{collections::BTreeMap, fs::File, io::BufReader, path::Path};
 use model::{
     engine::EngineKind,
     host::{
-        checkpoint::{Checkpoint, CheckpointError, Weight, gguf::weight_of},
+        checkpoint::{Checkpoint, CheckpointError, gguf::gguf_name},
+        coding::weights,
         gguf::{
             Gguf, GgufError, GgufVocabulary, Listing, ROPE_FREQS, TensorInfo, TensorType, check_file_name,
         },
         pack::{PackError, plan},
         vocabulary::{TokenizerError, pack_gguf},
     },
+    matrix::Coding,
     packed::{Kind, PackedHeader},
     shape::Shape,
     vocabulary::Vocabulary,
@@ -46,15 +48,17 @@ pub struct PackedGguf {
     pub parts: Vec<Part>,
 }
 
-/// What the packer makes of some tensors of the file, of all layers together.
+/// What the packer makes of some tensors of the file, of all layers together that are coded alike.
 #[derive(Debug)]
 pub struct Part {
     /// What they become.
     pub kind: Kind,
+    /// How the weights of matrices are written.
+    pub coding: Coding,
     /// What they are called in the file, without their layer. Empty for what the file has no tensor for.
     pub from: Vec<&'static str>,
     /// Their types in the file.
-    pub types: Vec<&'static str>,
+    pub types: Vec<TensorType>,
     /// How many there are in the packed model.
     pub count: usize,
     /// Rows of each of them in the packed model.
@@ -124,49 +128,40 @@ fn packed(path: &Path, file: BufReader<File>, listing: &Listing) -> Result<Packe
     let header = plan(EngineKind::Int8, &checkpoint, shape, &words)?;
     let mut parts: Vec<Part> = Vec::new();
     for entry in &header.entries {
-        if let Some(part) = parts.iter_mut().find(|part| part.kind == entry.kind) {
-            part.count += 1;
-            part.bytes += entry.padded_bytes();
-            continue;
-        }
-        let from = tensors(entry.kind, shape.shared_classifier);
-        let mut types: Vec<&str> = (gguf.tensors.iter())
-            .filter(|tensor| from.contains(&part_of(&tensor.name)))
-            .map(|tensor| tensor.tensor_type.name())
-            .collect();
-        types.sort_unstable();
-        types.dedup();
-        let (kind, rows, cols, bytes) = (entry.kind, entry.rows, entry.cols, entry.padded_bytes());
-        parts.push(Part { kind, from, types, count: 1, rows, cols, bytes });
+        let same = |part: &&mut Part| (part.kind, part.coding) == (entry.kind, entry.coding);
+        let part = match parts.iter_mut().find(same) {
+            Some(part) => part,
+            None => {
+                let from = match entry.kind {
+                    Kind::Rope if gguf.tensor(ROPE_FREQS).is_some() => vec![name_in_layer(ROPE_FREQS)],
+                    kind => weights(kind, &shape)
+                        .iter()
+                        .copied()
+                        .filter_map(gguf_name)
+                        .map(name_in_layer)
+                        .collect(),
+                };
+                let (kind, coding, rows, cols) = (entry.kind, entry.coding, entry.rows, entry.cols);
+                parts.push(Part { kind, coding, from, types: Vec::new(), count: 0, rows, cols, bytes: 0 });
+                parts.last_mut().expect("just pushed")
+            }
+        };
+        part.count += 1;
+        part.bytes += entry.padded_bytes();
+        let types = weights(entry.kind, &shape).iter();
+        part.types.extend(types.filter_map(|&weight| checkpoint.tensor_type(weight, entry.layer.into())));
+    }
+    for part in &mut parts {
+        part.types.sort_unstable_by_key(|tensor_type| tensor_type.name());
+        part.types.dedup();
     }
     let (start, endings) = (vocabulary.start(), vocabulary.endings().to_vec());
     Ok(PackedGguf { shape: whole, header, start, endings, parts })
 }
 
-/// A tensor's name without its layer and the word `weight`.
-fn part_of(name: &str) -> &str {
-    let in_layer = match weight_of(name) {
-        Some(Weight::TokenEmbedding | Weight::RmsFinal | Weight::Classifier) | None => name,
-        Some(_) => name.splitn(3, '.').nth(2).unwrap_or(name),
-    };
-    in_layer.strip_suffix(".weight").unwrap_or(in_layer)
-}
-
-/// The file's tensors that become one of the packed model.
-fn tensors(kind: Kind, shared: bool) -> Vec<&'static str> {
-    match kind {
-        Kind::Embedding => vec!["token_embd"],
-        Kind::Classifier => vec![if shared { "token_embd" } else { "output" }],
-        Kind::RmsAtt => vec!["attn_norm"],
-        Kind::Wqkv => vec!["attn_q", "attn_k", "attn_v"],
-        Kind::Wo => vec!["attn_output"],
-        Kind::RmsFfn => vec!["ffn_norm"],
-        Kind::W13 => vec!["ffn_gate", "ffn_up"],
-        Kind::W2 => vec!["ffn_down"],
-        Kind::RmsFinal => vec!["output_norm"],
-        Kind::Rope => vec![ROPE_FREQS.trim_end_matches(".weight")],
-        Kind::Vocabulary | Kind::Exp2 | Kind::Sigmoid | Kind::Sectorllm => Vec::new(),
-    }
+/// A tensor's name without the word `weight`.
+fn name_in_layer(name: &'static str) -> &'static str {
+    name.strip_suffix(".weight").unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -174,6 +169,7 @@ mod tests {
     use std::fs;
 
     use model::host::synth::{FileType, SyntheticGguf};
+    use model::matrix::Grouped;
 
     use super::*;
 
@@ -202,9 +198,14 @@ mod tests {
         // 8 layers: the first, the last and two between have Q6_K in attn_v and ffn_down; then the classifier.
         assert_eq!(types, [("F32", 17), ("Q4_K", 49), ("Q6_K", 9)]);
         let packed = contents.packed.unwrap();
-        let wqkv = packed.parts.iter().find(|part| part.kind == Kind::Wqkv).unwrap();
-        assert_eq!((wqkv.count, wqkv.rows, wqkv.cols), (8, 512, 256));
-        assert_eq!(wqkv.types, ["Q4_K", "Q6_K"]);
+        let wqkv: Vec<_> = packed.parts.iter().filter(|part| part.kind == Kind::Wqkv).collect();
+        let [mixed, alike] = wqkv[..] else { panic!("{wqkv:?}") };
+        assert_eq!((mixed.count, mixed.rows, mixed.cols), (4, 512, 256));
+        assert_eq!(mixed.coding, Coding::Groups(Grouped::eight_with_offsets(16)));
+        assert_eq!(mixed.types, [TensorType::Q4K, TensorType::Q6K]);
+        assert_eq!((alike.count, alike.coding), (4, Coding::Groups(Grouped::four(32))));
+        assert_eq!(alike.types, [TensorType::Q4K]);
+        assert_eq!(alike.from, ["attn_q", "attn_k", "attn_v"]);
         let all: u64 = packed.parts.iter().map(|part| part.bytes).sum();
         assert_eq!(all, packed.header.payload_bytes());
         assert_eq!((packed.start, &packed.endings[..]), (Some(1), &[1, 2][..]));

@@ -130,9 +130,14 @@ const ALONE: [(Weight, &str); 3] = [
 
 /// GGUF's name of a tensor; `None` for what it does not have.
 fn name(weight: Weight, layer: usize) -> Option<String> {
-    let named = |(named, name): &(Weight, &'static str)| (*named == weight).then_some(*name);
-    let alone = ALONE.iter().find_map(named).map(str::to_owned);
-    alone.or_else(|| Some(format!("blk.{layer}.{}.weight", IN_LAYER.iter().find_map(named)?)))
+    let name = gguf_name(weight)?;
+    let alone = ALONE.iter().any(|(alone, _)| *alone == weight);
+    Some(if alone { name.to_owned() } else { format!("blk.{layer}.{name}.weight") })
+}
+
+/// GGUF's name of a tensor, in a layer without what says the layer; `None` for what it does not have.
+pub fn gguf_name(weight: Weight) -> Option<&'static str> {
+    IN_LAYER.into_iter().chain(ALONE).find_map(|(named, name)| (named == weight).then_some(name))
 }
 
 /// The tensor of GGUF's name, of whatever layer; `None` for what is no weight.

@@ -142,7 +142,7 @@ fn describe_packed(packed: &PackedGguf) {
         let times = if *count > 1 { format!("{count} x") } else { String::new() };
         let (becomes, sizes) = becomes(part);
         let (from, bytes) = (source(part), Grouped(*bytes).to_string());
-        println!("  {times:>4} {from:36} -> {becomes:19} {sizes:>16}{bytes:>15}");
+        println!("  {times:>4} {from:36} -> {becomes:33} {sizes:>16}{bytes:>15}");
     }
     describe_memory(header);
 }
@@ -153,21 +153,24 @@ fn source(part: &Part) -> String {
         Kind::Vocabulary => "tokenizer".into(),
         Kind::Exp2 => "2^-x".into(),
         Kind::Sigmoid => "logistic function".into(),
-        Kind::Rope if part.types.is_empty() => "rope.freq_base".into(),
+        Kind::Rope if part.from.is_empty() => "rope.freq_base".into(),
         Kind::Rope => format!("rope.freq_base, {}", part.from.join(", ")),
-        _ => format!("{} {}", part.from.join(", "), part.types.join("/")),
+        _ => {
+            let types: Vec<_> = part.types.iter().map(|tensor_type| tensor_type.name()).collect();
+            format!("{} {}", part.from.join(", "), types.join("/"))
+        }
     }
 }
 
 /// What the packer makes of it, and its sizes.
-fn becomes(part: &Part) -> (&'static str, String) {
+fn becomes(part: &Part) -> (String, String) {
     let [rows, cols] = [part.rows, part.cols].map(|size| Grouped(size.into()));
     match part.kind {
-        Kind::Vocabulary => ("pieces and merges", String::new()),
-        Kind::Exp2 | Kind::Sigmoid => ("table", cols.to_string()),
-        Kind::Rope => ("table of angles", format!("{rows} x {}", part.cols / 2)),
-        Kind::RmsAtt | Kind::RmsFfn | Kind::RmsFinal => ("32-bit integers", cols.to_string()),
-        _ => ("8-bit codes per row", format!("{rows} x {cols}")),
+        Kind::Vocabulary => ("pieces and merges".into(), String::new()),
+        Kind::Exp2 | Kind::Sigmoid => ("table".into(), cols.to_string()),
+        Kind::Rope => ("table of angles".into(), format!("{rows} x {}", part.cols / 2)),
+        Kind::RmsAtt | Kind::RmsFfn | Kind::RmsFinal => ("32-bit integers".into(), cols.to_string()),
+        _ => (part.coding.to_string(), format!("{rows} x {cols}")),
     }
 }
 
@@ -216,7 +219,8 @@ fn packed_to_json(packed: &PackedGguf) -> serde_json::Value {
             json!({
                 "kind": part.kind.name(),
                 "tensors": part.from,
-                "types": part.types,
+                "types": part.types.iter().map(|tensor_type| tensor_type.name()).collect::<Vec<_>>(),
+                "becomes": becomes(part).0,
                 "count": part.count,
                 "rows": part.rows,
                 "cols": part.cols,
