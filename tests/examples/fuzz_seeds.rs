@@ -10,7 +10,7 @@ use model::{
         checkpoint::{Checkpoint, Weight},
         gguf::{GgufVocabulary, GgufWriter, LlamaConfig, Metadata, Strings, TensorInfo, TensorType, Value},
         pack::pack,
-        synth::{parse_shape, write_checkpoint},
+        synth::{SyntheticGguf, parse_shape, write_checkpoint},
         vocabulary::{llama2c, pack_gguf},
     },
 };
@@ -46,6 +46,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     seed("checkpoint", "version_1", &version_1(&own)?)?;
     seed("packed", "own_classifier", &packed(&own)?)?;
     seed("packed", "shared_classifier", &packed(&shared)?)?;
+    for tensor_type in [TensorType::Q4_1, TensorType::Q5_1, TensorType::Q8_0, TensorType::F16] {
+        seed("packed", tensor_type.name(), &packed(&random_gguf(tensor_type)?)?)?;
+    }
 
     seed("gguf", "bpe", &gguf(GGUF_MODEL, byte_level_bpe(), TensorType::Q8_0)?)?;
     let tied = LlamaConfig { tied: true, rope_freqs: false, rope_factor: 1.0, ..GGUF_MODEL };
@@ -119,9 +122,16 @@ fn version_1(version_0: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
     Ok(file)
 }
 
+/// A GGUF of random weights, whose rows are blocks of 32.
+fn random_gguf(matrices: TensorType) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut file = Vec::new();
+    SyntheticGguf::of_shape("32,32,1,2,1,259,3")?.write(1, |_, _| matrices, &mut file)?;
+    Ok(file)
+}
+
 /// A checkpoint, packed with a tokenizer of empty pieces.
-fn packed(version_0: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
-    let mut checkpoint = Checkpoint::open(Cursor::new(version_0))?;
+fn packed(checkpoint: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut checkpoint = Checkpoint::open(Cursor::new(checkpoint))?;
     let vocabulary = llama2c::pack(&vec![0; 4 + 8 * checkpoint.shape().vocab_size])?;
     let mut out = Cursor::new(Vec::new());
     pack(EngineKind::Int8, &mut checkpoint, &vocabulary, "seed", &mut out, |_, _| {})?;

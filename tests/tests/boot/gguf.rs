@@ -50,7 +50,7 @@ const BEGINNING: &str = "ab ç 12";
 /// Tokens of a large model.
 const LARGE_TOKENS: u32 = 8;
 /// Its context: no more is needed, and a longer one costs time.
-const LARGE_CONTEXT: usize = 256;
+const LARGE_CONTEXT: usize = 512;
 
 /// The tests of this file.
 pub fn cases() -> Vec<Trial> {
@@ -60,11 +60,26 @@ pub fn cases() -> Vec<Trial> {
                 let (model, bits) = small(number);
                 let type_of = |tensor: &str, columns| file_type.tensor_type(&model.config, tensor, columns);
                 let golden = told(&synthetic_gguf(&model, type_of, bits)?, &settings(number, TOKENS))?;
-                let outcome = judge(&mut Qemu::q35().boot(&golden.image)?, &golden.trace)?;
-                ensure(outcome == Outcome::Told, || format!("{outcome:?}"))
+                // One with SSE4.1, the next without.
+                let cpu = (number % 2 == 0).then_some("max");
+                tells(&Qemu { cpu, ..Qemu::q35() }, &golden)
             })
         })
         .collect();
+    let smp = ["-smp", "2"].map(String::from);
+    cases.extend(
+        [
+            ("486", Qemu { cpu: Some("486"), ..Qemu::default() }, 1),
+            ("2_cpus", Qemu { cpu: Some("max"), extra: smp.into(), ..Qemu::q35() }, 2),
+        ]
+        .map(|(name, qemu, cpus)| {
+            case(&format!("gguf::all_types_in_one_file_{name}"), move || {
+                let (model, bits) = small(0);
+                let settings = Settings { cpus, ..settings(0, TOKENS) };
+                tells(&qemu, &told(&all_types(&model, 0, bits)?, &settings)?)
+            })
+        }),
+    );
     cases.extend((0..3).map(|number| {
         case(&format!("gguf::all_types_in_one_file_bochs_{number}"), move || {
             let (model, bits) = small(number);
@@ -78,8 +93,8 @@ pub fn cases() -> Vec<Trial> {
     ]);
     for (shape, file_type, memory) in [
         ("SmolLM2-360M", FileType::All(TensorType::Q4_0), 640),
-        ("TinyLlama-1.1B", FileType::All(TensorType::Q8_0), 1536),
-        ("Llama-3.2-1B", FileType::Q4KM, 1536),
+        ("TinyLlama-1.1B", FileType::All(TensorType::Q4_0), 1024),
+        ("Llama-3.2-1B", FileType::Q4KM, 1228),
     ] {
         cases.push(case(&format!("gguf::{shape}_{}", file_type.name()), move || {
             large(
@@ -130,6 +145,11 @@ fn told(packed: &[u8], settings: &Settings) -> Result<Golden, Trouble> {
     Ok(golden)
 }
 
+fn tells(qemu: &Qemu, golden: &Golden) -> Result<(), Trouble> {
+    let outcome = judge(&mut qemu.boot(&golden.image)?, &golden.trace)?;
+    ensure(outcome == Outcome::Told, || format!("{outcome:?}"))
+}
+
 /// What stands between texts is where a text without a beginning starts.
 fn starts_from_end_of_text() -> Result<(), Trouble> {
     let (mut model, bits) = small(1);
@@ -139,9 +159,7 @@ fn starts_from_end_of_text() -> Result<(), Trouble> {
     let packed = Packed::read(&mut &bytes[..]).map_err(|error| Trouble::Wrong(error.to_string()))?;
     let start = packed.text().map_err(|error| Trouble::Wrong(error.to_string()))?.vocabulary.start();
     ensure(start == Some(2), || format!("it starts from {start:?}"))?;
-    let golden = told(&bytes, &traced(TOKENS))?;
-    let outcome = judge(&mut Qemu::q35().boot(&golden.image)?, &golden.trace)?;
-    ensure(outcome == Outcome::Told, || format!("{outcome:?}"))
+    tells(&Qemu::q35(), &told(&bytes, &traced(TOKENS))?)
 }
 
 /// Host and machine refuse an empty beginning by the same sentence, and take any other.
@@ -158,9 +176,7 @@ fn needs_a_beginning() -> Result<(), Trouble> {
     let outcome = judge(&mut Qemu::q35().boot(&image)?, &[])?;
     let expected = Outcome::Stopped { reason: format!("unreallm: {answer}"), off: true };
     ensure(outcome == expected, || format!("{outcome:?}, not {expected:?}"))?;
-    let golden = told(&packed, &Settings { prompt: BEGINNING.into(), ..traced(TOKENS) })?;
-    let outcome = judge(&mut Qemu::q35().boot(&golden.image)?, &golden.trace)?;
-    ensure(outcome == Outcome::Told, || format!("{outcome:?}"))
+    tells(&Qemu::q35(), &told(&packed, &Settings { prompt: BEGINNING.into(), ..traced(TOKENS) })?)
 }
 
 /// A model of a published shape, by files: it is in memory once, and not together with another.
