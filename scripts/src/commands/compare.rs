@@ -134,5 +134,6 @@ fn to_json(comparison: &Comparison, checked: &[(&str, usize)]) -> Value {
         "predictions": predictions(comparison),
         "engines": engines,
         "left_out": comparison.left_out,
+        "yardsticks": comparison.yardsticks,
     })
 }

@@ -6,6 +6,7 @@ pub mod plots;
 pub mod report;
 pub mod subject;
 pub mod text;
+pub mod yardstick;
 
 use model::engine::EngineKind;
 use model::{
@@ -90,6 +91,8 @@ pub struct Comparison {
     pub engines: Vec<EngineResult>,
     /// Engines that cannot run this model, and why.
     pub left_out: Vec<String>,
+    /// What other programs were measured to lose here, a sentence each.
+    pub yardsticks: Vec<String>,
 }
 
 impl Comparison {
@@ -101,7 +104,11 @@ impl Comparison {
             let values = Grouped(engine.saturations?);
             Some(format!("{values} values of {}'s residual stream were too large for it.", engine.name))
         });
-        cut.into_iter().chain(limited).chain(self.left_out.iter().cloned()).collect()
+        cut.into_iter()
+            .chain(limited)
+            .chain(self.left_out.iter().cloned())
+            .chain(self.yardsticks.clone())
+            .collect()
     }
 }
 
@@ -170,7 +177,8 @@ pub fn compare(
             model_bytes: subject.bytes(kind),
         }
     });
-    let engines = engines.collect();
+    let engines: Vec<EngineResult> = engines.collect();
+    let yardsticks = yardstick::of(stories, engines[0].summary.nats).collect();
     Ok(Comparison {
         model: subject.name.clone(),
         text,
@@ -178,5 +186,6 @@ pub fn compare(
         cut,
         engines,
         left_out: left_out.to_vec(),
+        yardsticks,
     })
 }

@@ -6,6 +6,7 @@
 mod error;
 mod member;
 mod part;
+pub use part::sha256;
 mod pip;
 mod server;
 #[cfg(test)]
