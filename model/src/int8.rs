@@ -98,29 +98,30 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
         Ok(engine)
     }
 
+    /// `[q | k | v] = [wq | wk | wv] @ rmsnorm(x)`
+    fn qkv(&mut self, index: usize) {
+        let layer = &self.model.layers[index];
+        let xb = &mut self.xb[..self.model.shape.dim];
+        self.model.norm.apply(&self.x, &layer.rms_att, xb, &mut self.input, layer.wqkv.coding);
+        matmul(self.processors, &layer.wqkv, &self.input, &mut self.qkv);
+        self.stopwatch.lap(Phase::Qkv);
+    }
+
+    /// `attention([q | k | v])` into `xb`, where it is wanted.
+    fn attend(&mut self, index: usize, pos: usize, wanted: bool) {
+        let fraction_bits = self.model.layers[index].wqkv.fraction_bits;
+        let out = wanted.then_some(&mut self.xb[..self.model.shape.q_dim()]);
+        self.attention.attend(self.processors, index, pos, &mut self.qkv, fraction_bits, out);
+    }
+
     /// `x += wo @ attention([wq | wk | wv] @ rmsnorm(x))`
     fn attention_block(&mut self, index: usize, pos: usize) {
+        self.qkv(index);
+        self.attend(index, pos, true);
         let layer = &self.model.layers[index];
         let (dim, q_dim) = (self.model.shape.dim, self.model.shape.q_dim());
-        self.model.norm.apply(
-            &self.x,
-            &layer.rms_att,
-            &mut self.xb[..dim],
-            &mut self.input,
-            layer.wqkv.coding,
-        );
-        matmul(self.processors, &layer.wqkv, &self.input, &mut self.qkv); // [q | k | v]
-        self.stopwatch.lap(Phase::Qkv);
-        let fraction_bits = layer.wqkv.fraction_bits;
-        self.attention.attend(
-            self.processors,
-            index,
-            pos,
-            &mut self.qkv,
-            fraction_bits,
-            &mut self.xb[..q_dim],
-        );
-        self.input.quantize(&self.xb[..q_dim], Scale::new(1, -fraction_bits), layer.wo.coding);
+        let unit = Scale::new(1, -layer.wqkv.fraction_bits);
+        self.input.quantize(&self.xb[..q_dim], unit, layer.wo.coding);
         matmul(self.processors, &layer.wo, &self.input, &mut self.xb[..dim]);
         self.saturations += add(&mut self.x, &self.xb);
         self.stopwatch.residual(&self.x);
@@ -141,6 +142,18 @@ impl<'m, S: Stopwatch> Int8<'m, S> {
         self.stopwatch.residual(&self.x);
         self.stopwatch.lap(Phase::Ffn);
     }
+
+    /// The token's embedding, and all layers but the last, whose number is returned.
+    fn layers_before_last(&mut self, token: u32, pos: usize) -> usize {
+        assert!((token as usize) < self.model.shape.vocab_size, "a token of the vocabulary");
+        self.model.embedding().gather_row(token as usize, self.model.norm.residual_bits, &mut self.x);
+        let last = self.model.layers.len() - 1;
+        for layer in 0..last {
+            self.attention_block(layer, pos);
+            self.ffn_block(layer);
+        }
+        last
+    }
 }
 
 impl<S: Stopwatch> Engine for Int8<'_, S> {
@@ -157,7 +170,9 @@ impl<S: Stopwatch> Engine for Int8<'_, S> {
     }
 
     fn forward(&mut self, token: u32, pos: usize) -> &[i32] {
-        self.read(token, pos);
+        let last = self.layers_before_last(token, pos);
+        self.attention_block(last, pos);
+        self.ffn_block(last);
         let model = &self.model;
         let xb = &mut self.xb[..model.shape.dim];
         model.norm.apply(&self.x, &model.rms_final, xb, &mut self.input, model.classifier.coding);
@@ -166,13 +181,11 @@ impl<S: Stopwatch> Engine for Int8<'_, S> {
         &self.logits
     }
 
+    /// What later positions attend to are the keys and values: nothing else is needed of the last layer.
     fn read(&mut self, token: u32, pos: usize) {
-        assert!((token as usize) < self.model.shape.vocab_size, "a token of the vocabulary");
-        self.model.embedding().gather_row(token as usize, self.model.norm.residual_bits, &mut self.x);
-        for layer in 0..self.model.layers.len() {
-            self.attention_block(layer, pos);
-            self.ffn_block(layer);
-        }
+        let last = self.layers_before_last(token, pos);
+        self.qkv(last);
+        self.attend(last, pos, false);
     }
 }
 

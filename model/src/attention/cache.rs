@@ -105,6 +105,11 @@ impl KvCache {
         self.context
     }
 
+    /// Values of all heads' keys at a position.
+    pub fn kv_dim(&self) -> usize {
+        self.memory.len() / self.buffers.iter().sum::<usize>() * self.head_size
+    }
+
     /// Calls `work` with each head's number and the head, on several processors at once.
     pub fn work(&mut self, processors: Processors, work: impl Fn(usize, Head) + Sync) {
         let (head_size, buffers, length) = (self.head_size, &self.buffers, self.buffers.iter().sum());

@@ -75,7 +75,7 @@ impl<'m> Attention<'m> {
 
     /// One position's attention in one layer: \[q | k | v\] (q_dim + 2 kv_dim,) with `fraction_bits`, as
     /// [wq | wk | wv] gave it, to `out` (q_dim,) with as many. Queries and keys are rotated, keys and
-    /// values go into the cache.
+    /// values go into the cache; only these where nobody wants an output.
     #[inline(never)] // a small frame: what is in it is reached by short instructions
     pub fn attend(
         &mut self,
@@ -84,10 +84,10 @@ impl<'m> Attention<'m> {
         pos: usize,
         qkv: &mut [i32],
         fraction_bits: i32,
-        out: &mut [i32],
+        out: Option<&mut [i32]>,
     ) {
-        let (q_dim, context) = (out.len(), self.context());
-        let kv_dim = (qkv.len() - q_dim) / 2;
+        let (context, kv_dim) = (self.context(), self.cache.kv_dim());
+        let q_dim = qkv.len() - 2 * kv_dim;
         if layer == 0 {
             self.rope.cos_sin_at(pos, &mut self.cos_sin);
             self.rope.cos_sin_at((pos + 1).saturating_sub(context), &mut self.first_cos_sin);
@@ -96,14 +96,18 @@ impl<'m> Attention<'m> {
         let (q, kv) = qkv.split_at(q_dim);
         let (k, v) = kv.split_at(kv_dim);
         let slot = KvSlot { layer, pos, index: slot_of(pos, context), count: (pos + 1).min(context) };
-        let (softmax, first_cos_sin) = (&self.softmax, &self.first_cos_sin);
+        let (softmax, first_cos_sin, wanted) = (&self.softmax, &self.first_cos_sin, out.is_some());
         self.cache.work(processors, |i, mut head| {
             let at = i * head.head_size;
             let (k, v) = (&k[at..][..head.head_size], &v[at..][..head.head_size]);
             head.store(slot, k, v, first_cos_sin);
-            let group = q_dim * head.head_size / kv_dim;
-            head.attend(processors.simd, softmax, slot, &q[i * group..][..group], fraction_bits);
+            if wanted {
+                let group = q_dim * head.head_size / kv_dim;
+                head.attend(processors.simd, softmax, slot, &q[i * group..][..group], fraction_bits);
+            }
         });
-        self.cache.read_out(out);
+        if let Some(out) = out {
+            self.cache.read_out(out);
+        }
     }
 }

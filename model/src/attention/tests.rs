@@ -28,7 +28,7 @@ fn equal_scores_over_the_longest_context_are_weighed_alike() {
         // An empty cache: all keys are alike, and all values but the last the least that it holds. The
         // weights add up to 2^18 · 2^14.
         let qkv = &mut [0, 0, 0, 0, 100, -100];
-        attention.attend(Processors::one(simd), 0, MAX_LENGTH - 1, qkv, 16, &mut out);
+        attention.attend(Processors::one(simd), 0, MAX_LENGTH - 1, qkv, 16, Some(&mut out));
         assert_eq!(out, [-CACHED_ZERO; 2], "{simd:?}");
     }
 }
