@@ -199,7 +199,8 @@ impl PackInput {
         }
         if self.is_refined(engine) {
             let broken = |cause| PackingError::Checkpoint { file: self.file.clone(), cause };
-            refine::refine(&mut packed, &Weights::read(&mut self.checkpoint).map_err(broken)?);
+            let weights = Weights::read(&mut self.checkpoint).map_err(broken)?;
+            refine::refine(&mut packed, &weights, refine::Steps::ALL);
         }
         Ok(packed)
     }

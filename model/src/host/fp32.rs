@@ -1,5 +1,6 @@
 //! The fp32 reference: llama2.c's forward pass in the host's float.
 use super::checkpoint::{Checkpoint, CheckpointError, Config, Weight};
+use crate::packed::Kind;
 use crate::shape::Shape;
 use std::io::{Read, Seek};
 
@@ -35,18 +36,24 @@ pub(super) struct LayerWeights {
 impl Weights {
     /// Calls `change` with each kind of matrix, layer by layer, and its number of columns; matrices
     /// that share their input come together.
-    pub fn change_matrices(&mut self, mut change: impl FnMut(&mut [&mut Vec<f32>], usize)) {
+    pub fn change_matrices(&mut self, mut change: impl FnMut(Kind, &mut [&mut Vec<f32>], usize)) {
         let Shape { dim, hidden_dim, .. } = self.shape;
-        change(&mut [&mut self.embedding], dim);
+        let q_dim = self.shape.q_dim();
+        change(Kind::Embedding, &mut [&mut self.embedding], dim);
         for LayerWeights { wq, wk, wv, wo, w1, w2, w3, .. } in &mut self.layers {
-            change(&mut [wq, wk, wv], dim);
-            change(&mut [wo], dim);
-            change(&mut [w1, w3], dim);
-            change(&mut [w2], hidden_dim);
+            change(Kind::Wqkv, &mut [wq, wk, wv], dim);
+            change(Kind::Wo, &mut [wo], q_dim);
+            change(Kind::W13, &mut [w1, w3], dim);
+            change(Kind::W2, &mut [w2], hidden_dim);
         }
         if let Some(classifier) = &mut self.classifier {
-            change(&mut [classifier], dim);
+            change(Kind::Classifier, &mut [classifier], dim);
         }
+    }
+
+    /// Gives the classifier a copy of the embedding, where they are one, so that one can be changed without the other.
+    pub fn separate_classifier(&mut self) {
+        self.classifier.get_or_insert_with(|| self.embedding.clone());
     }
 
     /// Reads all tensors of a checkpoint.
@@ -204,7 +211,13 @@ impl<'w, R: Rounding> Fp32<'w, R> {
     }
 
     /// What the heads give for `xb` (positions, dim): (positions, q_dim), without wo.
-    pub(super) fn attention(&mut self, layer: &LayerWeights, index: usize, xb: &[f32], pos: usize) -> Vec<f32> {
+    pub(super) fn attention(
+        &mut self,
+        layer: &LayerWeights,
+        index: usize,
+        xb: &[f32],
+        pos: usize,
+    ) -> Vec<f32> {
         let shape = &self.weights.shape;
         let Shape { dim, head_size, .. } = *shape;
         let (q_dim, kv_dim) = (shape.q_dim(), shape.kv_dim());

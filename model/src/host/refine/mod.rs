@@ -24,7 +24,8 @@ use crate::matrix::Coding;
 use crate::packed::{Kind, Packed};
 use crate::shape::Shape;
 use bytemuck::{cast_slice, cast_slice_mut};
-use moments::{add_to_diagonal, cholesky, moments, solve};
+use moments::{add_to_diagonal, cholesky, moments, own_moments, solve};
+use rayon::prelude::*;
 use round::Feedback;
 use streams::{Pair, Streams};
 
@@ -33,6 +34,32 @@ const MOST_WEIGHTS: u64 = 1 << 20;
 /// A share of the mean moment on top of each, so that least squares do not learn the stories by heart.
 const RIDGE: f64 = 0.1;
 
+/// What is done, so that it can be measured what each brings.
+#[derive(Clone, Copy)]
+pub struct Steps {
+    /// Errors are made up for by the matrices behind them.
+    pub correction: bool,
+    /// w2's columns get factors.
+    pub factors: bool,
+    /// Errors are made up for by a row's other weights; else each row only gets the scale that suits its input.
+    pub feedback: bool,
+}
+
+impl Steps {
+    /// As models are refined.
+    pub const ALL: Self = Self { correction: true, factors: true, feedback: true };
+
+    /// From the moments of an input (cols, cols), what its matrix's rounding needs to know.
+    fn feedback(self, moments: &[f64], cols: usize) -> Feedback {
+        let mut moments = moments.to_vec();
+        if !self.feedback {
+            let off_diagonal = moments.iter_mut().enumerate().filter(|(at, _)| at % (cols + 1) != 0);
+            off_diagonal.for_each(|(_, moment)| *moment = 0.0);
+        }
+        Feedback::new(&moments, cols)
+    }
+}
+
 /// Whether a model of this shape is so small that it is refined.
 pub fn is_for(shape: &Shape) -> bool {
     shape.parameters() <= MOST_WEIGHTS
@@ -40,13 +67,13 @@ pub fn is_for(shape: &Shape) -> bool {
 
 /// Refines a model that was packed for the int8 engine from a checkpoint of these weights, all its matrices with
 /// [`Coding::Rows`].
-pub fn refine(packed: &mut Packed, weights: &Weights) {
+pub fn refine(packed: &mut Packed, weights: &Weights, steps: Steps) {
     let shape = weights.shape;
     let embedding = embedding(packed, &shape);
     let streams = Streams::new(weights, text::tell(packed));
     let mut x = streams.embeddings(&embedding);
     for (index, exact) in weights.layers.iter().enumerate() {
-        let layer = refine_layer(&streams, &mut x, exact, &shape);
+        let layer = refine_layer(&streams, &mut x, exact, steps);
         for (kind, matrix) in layer {
             replace(packed, kind, index, &matrix, Some(exact));
         }
@@ -54,40 +81,50 @@ pub fn refine(packed: &mut Packed, weights: &Weights) {
     // Not corrected: where it is the embedding as well, it would be a worse one.
     let input = streams.rmsnorm(&x, &weights.rms_final);
     let classifier = weights.classifier.as_ref().unwrap_or(&weights.embedding);
-    let classifier = Feedback::new(&of_rounded(&input, shape.dim), shape.dim).round(&floats(classifier));
+    let h = own_moments(&input.rounded, shape.dim);
+    let classifier = steps.feedback(&h, shape.dim).round(&floats(classifier));
     replace(packed, Kind::Classifier, 0, &classifier, None);
     packed.header.payload_crc = CRC32_OF_MANY.checksum(cast_slice(&packed.payload));
 }
 
 /// Rounds a layer's matrices, and brings the residual streams `x` behind it.
-fn refine_layer(streams: &Streams, x: &mut Pair, exact: &LayerWeights, shape: &Shape) -> [(Kind, Rows); 4] {
+fn refine_layer(streams: &Streams, x: &mut Pair, exact: &LayerWeights, steps: Steps) -> [(Kind, Rows); 4] {
+    let shape = streams.shape();
     let Shape { dim, hidden_dim, .. } = *shape;
     let (q_dim, kv_dim) = (shape.q_dim(), shape.kv_dim());
     let mut rounded = exact.clone();
 
     let input = streams.rmsnorm(x, &exact.rms_att);
-    let (w, feedback) = corrected(&[&exact.wq, &exact.wk, &exact.wv].map(Vec::as_slice).concat(), dim, &input, None);
-    let wqkv = feedback.round(&w);
+    let qkv = [&exact.wq[..], &exact.wk, &exact.wv].concat();
+    let (w, h) = corrected(&qkv, dim, &input, None, steps);
+    let wqkv = steps.feedback(&h, dim).round(&w);
     let numbers = wqkv.numbers();
     let (wq, rest) = numbers.split_at(q_dim * dim);
     let (wk, wv) = rest.split_at(kv_dim * dim);
     (rounded.wq, rounded.wk, rounded.wv) = (wq.to_vec(), wk.to_vec(), wv.to_vec());
     let heads = streams.attention(exact, &rounded, &input);
 
-    let (w, feedback) = corrected(&exact.wo, q_dim, &heads, Some(x));
-    let wo = feedback.round(&w);
+    let (w, h) = corrected(&exact.wo, q_dim, &heads, Some(x), steps);
+    let wo = steps.feedback(&h, q_dim).round(&w);
     streams::add_products(x, &exact.wo, &wo.numbers(), &heads, q_dim);
 
     let input = streams.rmsnorm(x, &exact.rms_ffn);
-    let (w, feedback) = corrected(&[&exact.w1[..], &exact.w3].concat(), dim, &input, None);
-    let mut w13 = feedback.round(&w);
+    let (w, h) = corrected(&[&exact.w1[..], &exact.w3].concat(), dim, &input, None, steps);
+    let mut w13 = steps.feedback(&h, dim).round(&w);
     let numbers = w13.numbers();
     let (w1, w3) = numbers.split_at(hidden_dim * dim);
     (rounded.w1, rounded.w3) = (w1.to_vec(), w3.to_vec());
     let mut hidden = streams.swiglu(exact, &rounded, &input);
 
-    let (mut w, feedback) = corrected(&exact.w2, hidden_dim, &hidden, Some(x));
-    let factors = columns::balance(&w, &feedback.left_over());
+    let (mut w, mut h) = corrected(&exact.w2, hidden_dim, &hidden, Some(x), steps);
+    // w2's columns times factors, their inputs and w3's rows divided by them.
+    let factors = match steps.factors {
+        true => columns::balance(&w, &steps.feedback(&h, hidden_dim).left_over()),
+        false => vec![1.0; hidden_dim],
+    };
+    for (h, factor) in h.chunks_exact_mut(hidden_dim).zip(&factors) {
+        h.iter_mut().zip(&factors).for_each(|(h, other)| *h /= factor * other);
+    }
     for row in w.chunks_exact_mut(hidden_dim) {
         row.iter_mut().zip(&factors).for_each(|(w, factor)| *w *= factor);
     }
@@ -95,39 +132,43 @@ fn refine_layer(streams: &Streams, x: &mut Pair, exact: &LayerWeights, shape: &S
         hidden.iter_mut().zip(&factors).for_each(|(hidden, factor)| *hidden /= *factor as f32);
     }
     w13.scales[hidden_dim..].iter_mut().zip(&factors).for_each(|(scale, factor)| *scale /= factor);
-    let w2 = Feedback::new(&of_rounded(&hidden, hidden_dim), hidden_dim).round(&w);
+    let w2 = steps.feedback(&h, hidden_dim).round(&w);
     streams::add_products(x, &exact.w2, &w2.numbers(), &hidden, hidden_dim);
     [(Kind::Wqkv, wqkv), (Kind::Wo, wo), (Kind::W13, w13), (Kind::W2, w2)]
 }
 
-/// The moments of what goes into a rounded matrix.
-fn of_rounded(input: &Pair, cols: usize) -> Vec<f64> {
-    moments(&input.rounded, cols, &input.rounded, cols)
-}
-
 /// A matrix W (rows, cols) that gives for the rounded input what is nearest to W's output for the exact one, and to
-/// what `stream` lacks besides; and what its rounding needs to know.
-fn corrected(w: &[f32], cols: usize, input: &Pair, stream: Option<&Pair>) -> (Vec<f64>, Feedback) {
+/// what `stream` lacks besides; and the moments of the rounded input.
+fn corrected(
+    w: &[f32],
+    cols: usize,
+    input: &Pair,
+    stream: Option<&Pair>,
+    steps: Steps,
+) -> (Vec<f64>, Vec<f64>) {
     let rows = w.len() / cols;
-    let mut h = of_rounded(input, cols);
-    let feedback = Feedback::new(&h, cols);
+    let h = own_moments(&input.rounded, cols);
+    if !steps.correction {
+        return (floats(w), h);
+    }
     // What is missing: W · (exact - rounded), and the stream's exact - rounded.
     let missing = moments(&input.difference(), cols, &input.rounded, cols);
     let mut owed = match stream {
         Some(stream) => moments(&stream.difference(), rows, &input.rounded, cols),
         None => vec![0.0; rows * cols],
     };
-    add_to_diagonal(&mut h, cols, RIDGE);
-    let l = cholesky(&h, cols);
+    let mut damped = h.clone();
+    add_to_diagonal(&mut damped, cols, RIDGE);
+    let l = cholesky(&damped, cols);
     let mut w = floats(w);
-    for (w, owed) in w.chunks_exact_mut(cols).zip(owed.chunks_exact_mut(cols)) {
+    w.par_chunks_exact_mut(cols).zip(owed.par_chunks_exact_mut(cols)).for_each(|(w, owed)| {
         for (&w, missing) in w.iter().zip(missing.chunks_exact(cols)) {
             owed.iter_mut().zip(missing).for_each(|(owed, missing)| *owed += w * missing);
         }
         solve(&l, owed);
         w.iter_mut().zip(owed).for_each(|(w, owed)| *w += *owed);
-    }
-    (w, feedback)
+    });
+    (w, h)
 }
 
 fn floats(weights: &[f32]) -> Vec<f64> {

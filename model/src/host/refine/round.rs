@@ -89,3 +89,53 @@ impl Feedback {
         (codes, error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::refine::moments::own_moments;
+
+    /// Columns of the matrix here.
+    const COLS: usize = 8;
+
+    /// Inputs of which each is much like its neighbour, as a walk of small steps.
+    fn inputs() -> Vec<f32> {
+        let mut state = 1u32;
+        let mut random = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        };
+        let mut x: Vec<f32> = (0..300 * COLS).map(|_| random()).collect();
+        for x in x.chunks_exact_mut(COLS) {
+            (1..COLS).for_each(|i| x[i] = x[i - 1] + 0.2 * x[i]);
+        }
+        x
+    }
+
+    /// The mean square of what rounding changes in the outputs.
+    fn error(rows: &Rows, weights: &[f64], x: &[f32]) -> f64 {
+        let lost: Vec<f64> = rows.numbers().iter().zip(weights).map(|(&a, b)| f64::from(a) - b).collect();
+        let outputs = lost.chunks(COLS).flat_map(|lost| {
+            x.chunks(COLS).map(|x| lost.iter().zip(x).map(|(w, &x)| w * f64::from(x)).sum::<f64>().powi(2))
+        });
+        outputs.sum()
+    }
+
+    #[test]
+    fn feedback_makes_up_for_errors_where_inputs_are_alike() {
+        let x = inputs();
+        let weights: Vec<f64> = (0..40 * COLS).map(|i| (i as f64 * 0.7).sin()).collect();
+        let moments = own_moments(&x, COLS);
+        let mut alone = moments.clone();
+        alone.iter_mut().enumerate().filter(|(at, _)| at % (COLS + 1) != 0).for_each(|(_, m)| *m = 0.0);
+        let with = error(&Feedback::new(&moments, COLS).round(&weights), &weights, &x);
+        let without = error(&Feedback::new(&alone, COLS).round(&weights), &weights, &x);
+        assert!(with < 0.5 * without, "{with} with feedback, {without} without");
+    }
+
+    #[test]
+    fn a_row_of_zeros_stays_one() {
+        let rows = Feedback::new(&own_moments(&inputs(), COLS), COLS).round(&[0.0; COLS]);
+        assert_eq!(rows.numbers(), [0.0; COLS]);
+    }
+}

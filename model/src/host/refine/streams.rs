@@ -1,5 +1,6 @@
 //! All stories at once in the fp32 reference, layer by layer: as they are, and with the matrices rounded so far.
 use crate::host::fp32::{Fp32, LayerWeights, Rounding, Weights, add, matmul};
+use crate::shape::Shape;
 use rayon::prelude::*;
 
 /// fp32 with exponentials of f64: libraries differ in the last bit of f32's, and packed models should not.
@@ -48,6 +49,11 @@ impl<'w> Streams<'w> {
         Self { weights, stories }
     }
 
+    /// The model's shape.
+    pub fn shape(&self) -> &'w Shape {
+        &self.weights.shape
+    }
+
     /// The embeddings of all tokens (positions, dim), from those of the vocabulary (vocab_size, dim).
     pub fn embeddings(&self, rounded: &[f32]) -> Pair {
         let dim = self.weights.shape.dim;
@@ -87,7 +93,8 @@ impl<'w> Streams<'w> {
     /// SwiGLU's outputs (positions, hidden_dim).
     pub fn swiglu(&self, exact: &LayerWeights, rounded: &LayerWeights, xb: &Pair) -> Pair {
         let dim = self.weights.shape.dim;
-        let outputs = |layer: &LayerWeights, xb: &[f32]| by_parts(xb, dim, |xb| self.engine(1).swiglu(layer, xb));
+        let outputs =
+            |layer: &LayerWeights, xb: &[f32]| by_parts(xb, dim, |xb| self.engine(1).swiglu(layer, xb));
         xb.map(|xb| outputs(exact, xb), |xb| outputs(rounded, xb))
     }
 
@@ -98,9 +105,7 @@ impl<'w> Streams<'w> {
 
 /// `x += W @ input` for both, W (dim, cols) exact and rounded.
 pub fn add_products(x: &mut Pair, exact: &[f32], rounded: &[f32], input: &Pair, cols: usize) {
-    for (x, w, input) in
-        [(&mut x.exact, exact, &input.exact), (&mut x.rounded, rounded, &input.rounded)]
-    {
+    for (x, w, input) in [(&mut x.exact, exact, &input.exact), (&mut x.rounded, rounded, &input.rounded)] {
         add(x, &by_parts(input, cols, |input| matmul(w, input, cols)));
     }
 }

@@ -1,4 +1,5 @@
 //! The text that a model is refined with: what it tells itself.
+use crate::engine::Engine;
 use crate::fixed::ONE;
 use crate::int8::Int8;
 use crate::packed::Packed;
@@ -6,11 +7,10 @@ use crate::sampler::Sampler;
 use crate::simd::Simd;
 use rayon::prelude::*;
 
-/// How many stories it tells, each by other chances. With half of them the outcome is a tenth further from fp32,
-/// with twice as many a twentieth nearer.
-const STORIES: u64 = 16;
-/// Tokens of a story at most.
-const TOKENS: usize = 512;
+/// How many stories it tells, each by other chances; more where its context makes them shorter.
+const STORIES: usize = 24;
+/// Tokens of a story at most: more of them take the time of their attention.
+const TOKENS: usize = 200;
 
 /// Stories by the integer engine, which tells the same on every host: tokens from the one that a text starts from
 /// to before the one that ends it.
@@ -25,7 +25,7 @@ pub fn tell(packed: &Packed) -> Vec<Vec<u32>> {
         let mut tokens = vec![text.vocabulary.start().unwrap_or_default()];
         while tokens.len() < context {
             let pos = tokens.len() - 1;
-            let token = sampler.sample(crate::engine::Engine::forward(&mut engine, tokens[pos], pos));
+            let token = sampler.sample(engine.forward(tokens[pos], pos));
             if text.vocabulary.ends(token) {
                 break;
             }
@@ -33,5 +33,6 @@ pub fn tell(packed: &Packed) -> Vec<Vec<u32>> {
         }
         tokens
     };
-    (1..=STORIES).into_par_iter().map(story).collect()
+    let stories = STORIES * TOKENS / context;
+    (1..=stories as u64).into_par_iter().map(story).collect()
 }
