@@ -1,14 +1,14 @@
 //! The rounding of a small model's weights, refined by what the model does with them.
 //!
 //! In a model of some hundred thousand weights a row has few columns, and rounding each weight to the nearest leaves
-//! the model as far from fp32 as can be measured. So the packer has the model tell itself stories ([`text`]), reads
-//! them with the exact weights and with the rounded ones side by side ([`streams`]), and rounds matrix by matrix, front
+//! the model as far from fp32 as can be measured. So the packer has the model tell itself stories (`text`), reads
+//! them with the exact weights and with the rounded ones side by side (`streams`), and rounds matrix by matrix, front
 //! to back. Each gets
 //!
-//! 1. what makes up for the errors before it, as far as its own inputs tell them: least squares ([`moments`]); wo
+//! 1. what makes up for the errors before it, as far as its own inputs tell them: least squares (`moments`); wo
 //!    and w2 write into the residual stream, and make up for all errors that are in it;
-//! 2. for w2: factors for its columns, which w3's rows are divided by ([`columns`]);
-//! 3. rounding with error feedback ([`round`]).
+//! 2. for w2: factors for its columns, which w3's rows are divided by (`columns`);
+//! 3. rounding with error feedback (`round`).
 //!
 //! It costs the machine nothing: other integers, the same format. docs/choices.md has what each step brings.
 mod columns;
