@@ -10,9 +10,11 @@ use model::{
     engine::EngineKind,
     host::{
         checkpoint::{Checkpoint, CheckpointError},
+        fp32::Weights,
         gguf::check_file_name,
         pack::{PackError, pack, plan},
         packed::fit_name,
+        refine,
         vocabulary::{TokenizerError, llama2c, pack_gguf},
     },
     packed::{Packed, PackedHeader},
@@ -175,7 +177,7 @@ impl PackInput {
         engine: EngineKind,
         out: &mut W,
     ) -> Result<PackedHeader, PackingError> {
-        if !self.is_calibrated(engine) {
+        if !self.is_calibrated(engine) && !self.is_refined(engine) {
             return self.pack_as_it_is(engine, out);
         }
         let packed = self.pack_in_memory(engine)?;
@@ -195,7 +197,19 @@ impl PackInput {
         if self.is_calibrated(engine) {
             calibration::apply(&mut packed, &self.name, self.path.as_deref());
         }
+        if self.is_refined(engine) {
+            let broken = |cause| PackingError::Checkpoint { file: self.file.clone(), cause };
+            let weights = Weights::read(&mut self.checkpoint).map_err(broken)?;
+            refine::refine(&mut packed, &weights, refine::Steps::ALL);
+        }
         Ok(packed)
+    }
+
+    /// Small models of llama2.c's kind: large ones lose less by rounding, and would take long.
+    fn is_refined(&self, engine: EngineKind) -> bool {
+        engine == EngineKind::Int8
+            && matches!(self.checkpoint, Checkpoint::Llama2c(_))
+            && refine::is_for(&self.shape())
     }
 
     /// llama2.c's models are known to need no more than Q16.16 holds.

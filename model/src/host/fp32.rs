@@ -1,5 +1,6 @@
 //! The fp32 reference: llama2.c's forward pass in the host's float.
 use super::checkpoint::{Checkpoint, CheckpointError, Config, Weight};
+use crate::packed::Kind;
 use crate::shape::Shape;
 use std::io::{Read, Seek};
 
@@ -12,41 +13,47 @@ pub struct Weights {
     epsilon: f32,
     /// RoPE's frequencies (head_size / 2,).
     rope_frequencies: Vec<f32>,
-    embedding: Vec<f32>,
-    layers: Vec<LayerWeights>,
-    rms_final: Vec<f32>,
-    classifier: Option<Vec<f32>>,
+    pub(super) embedding: Vec<f32>,
+    pub(super) layers: Vec<LayerWeights>,
+    pub(super) rms_final: Vec<f32>,
+    pub(super) classifier: Option<Vec<f32>>,
 }
 
 /// A layer's weights, by llama2.c's names.
 #[derive(Clone)]
-struct LayerWeights {
-    rms_att: Vec<f32>,
-    wq: Vec<f32>,
-    wk: Vec<f32>,
-    wv: Vec<f32>,
-    wo: Vec<f32>,
-    rms_ffn: Vec<f32>,
-    w1: Vec<f32>,
-    w2: Vec<f32>,
-    w3: Vec<f32>,
+pub(super) struct LayerWeights {
+    pub(super) rms_att: Vec<f32>,
+    pub(super) wq: Vec<f32>,
+    pub(super) wk: Vec<f32>,
+    pub(super) wv: Vec<f32>,
+    pub(super) wo: Vec<f32>,
+    pub(super) rms_ffn: Vec<f32>,
+    pub(super) w1: Vec<f32>,
+    pub(super) w2: Vec<f32>,
+    pub(super) w3: Vec<f32>,
 }
 
 impl Weights {
     /// Calls `change` with each kind of matrix, layer by layer, and its number of columns; matrices
     /// that share their input come together.
-    pub fn change_matrices(&mut self, mut change: impl FnMut(&mut [&mut Vec<f32>], usize)) {
+    pub fn change_matrices(&mut self, mut change: impl FnMut(Kind, &mut [&mut Vec<f32>], usize)) {
         let Shape { dim, hidden_dim, .. } = self.shape;
-        change(&mut [&mut self.embedding], dim);
+        let q_dim = self.shape.q_dim();
+        change(Kind::Embedding, &mut [&mut self.embedding], dim);
         for LayerWeights { wq, wk, wv, wo, w1, w2, w3, .. } in &mut self.layers {
-            change(&mut [wq, wk, wv], dim);
-            change(&mut [wo], dim);
-            change(&mut [w1, w3], dim);
-            change(&mut [w2], hidden_dim);
+            change(Kind::Wqkv, &mut [wq, wk, wv], dim);
+            change(Kind::Wo, &mut [wo], q_dim);
+            change(Kind::W13, &mut [w1, w3], dim);
+            change(Kind::W2, &mut [w2], hidden_dim);
         }
         if let Some(classifier) = &mut self.classifier {
-            change(&mut [classifier], dim);
+            change(Kind::Classifier, &mut [classifier], dim);
         }
+    }
+
+    /// Gives the classifier a copy of the embedding, where they are one, so that one can be changed without the other.
+    pub fn separate_classifier(&mut self) {
+        self.classifier.get_or_insert_with(|| self.embedding.clone());
     }
 
     /// Reads all tensors of a checkpoint.
@@ -170,10 +177,7 @@ impl<'w, R: Rounding> Fp32<'w, R> {
             add(&mut x, &matmul(&layer.wo, &heads, q_dim));
 
             let xb = self.rmsnorm(&x, &layer.rms_ffn);
-            let mut hb = matmul(&layer.w1, &xb, dim);
-            for (gate, up) in hb.iter_mut().zip(matmul(&layer.w3, &xb, dim)) {
-                *gate *= up * self.rounding.sigmoid(*gate);
-            }
+            let mut hb = self.swiglu(layer, &xb);
             hb.chunks_exact_mut(hidden_dim).for_each(|hb| self.rounding.input(hb));
             add(&mut x, &matmul(&layer.w2, &hb, hidden_dim));
         }
@@ -184,7 +188,7 @@ impl<'w, R: Rounding> Fp32<'w, R> {
     }
 
     /// `x · weight / sqrt(mean(x²) + ε)`, position by position, ready for a matrix.
-    fn rmsnorm(&self, x: &[f32], weight: &[f32]) -> Vec<f32> {
+    pub(super) fn rmsnorm(&self, x: &[f32], weight: &[f32]) -> Vec<f32> {
         let mut xb = x.to_vec();
         for xb in xb.chunks_exact_mut(weight.len()) {
             let scale = self.rounding.rsqrt(dot(xb, xb) / xb.len() as f32 + self.weights.epsilon);
@@ -196,8 +200,24 @@ impl<'w, R: Rounding> Fp32<'w, R> {
         xb
     }
 
+    /// The inside of the feed-forward layer for `xb` (positions, dim): (positions, hidden_dim), without w2.
+    pub(super) fn swiglu(&self, layer: &LayerWeights, xb: &[f32]) -> Vec<f32> {
+        let dim = self.weights.shape.dim;
+        let mut hb = matmul(&layer.w1, xb, dim);
+        for (gate, up) in hb.iter_mut().zip(matmul(&layer.w3, xb, dim)) {
+            *gate *= up * self.rounding.sigmoid(*gate);
+        }
+        hb
+    }
+
     /// What the heads give for `xb` (positions, dim): (positions, q_dim), without wo.
-    fn attention(&mut self, layer: &LayerWeights, index: usize, xb: &[f32], pos: usize) -> Vec<f32> {
+    pub(super) fn attention(
+        &mut self,
+        layer: &LayerWeights,
+        index: usize,
+        xb: &[f32],
+        pos: usize,
+    ) -> Vec<f32> {
         let shape = &self.weights.shape;
         let Shape { dim, head_size, .. } = *shape;
         let (q_dim, kv_dim) = (shape.q_dim(), shape.kv_dim());
@@ -239,7 +259,7 @@ impl<'w, R: Rounding> Fp32<'w, R> {
 }
 
 /// `W (d, n) @ x (n,)` for each row of x (positions, n): (positions, d).
-fn matmul(w: &[f32], x: &[f32], n: usize) -> Vec<f32> {
+pub(super) fn matmul(w: &[f32], x: &[f32], n: usize) -> Vec<f32> {
     let d = w.len() / n;
     let mut y = vec![0.0; x.len() / n * d];
     for (i, row) in w.chunks_exact(n).enumerate() {
@@ -251,7 +271,7 @@ fn matmul(w: &[f32], x: &[f32], n: usize) -> Vec<f32> {
 }
 
 /// The dot product, in eight sums that the compiler can keep in one register.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let ((a8, a_rest), (b8, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
     let mut sums = [0.0; 8];
     for (a, b) in a8.iter().zip(b8) {
@@ -269,8 +289,8 @@ fn rope(x: &mut [f32], width: usize, pos: usize, frequencies: &[f32]) {
     for (i, x) in x.chunks_exact_mut(width).enumerate() {
         for head in x.chunks_exact_mut(2 * frequencies.len()) {
             for (pair, frequency) in head.as_chunks_mut::<2>().0.iter_mut().zip(frequencies) {
-                let (sin, cos) = ((pos + i) as f32 * frequency).sin_cos();
-                let [a, b] = *pair;
+                let (sin, cos) = f64::from((pos + i) as f32 * frequency).sin_cos();
+                let ([a, b], sin, cos) = (*pair, sin as f32, cos as f32);
                 *pair = [a * cos - b * sin, a * sin + b * cos];
             }
         }
@@ -290,7 +310,7 @@ fn softmax(x: &mut [f32], rounding: &impl Rounding) {
     }
 }
 
-fn add(x: &mut [f32], delta: &[f32]) {
+pub(super) fn add(x: &mut [f32], delta: &[f32]) {
     for (x, delta) in x.iter_mut().zip(delta) {
         *x += delta;
     }

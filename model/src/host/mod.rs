@@ -9,6 +9,7 @@ pub mod pack;
 pub mod packed;
 pub mod processors;
 pub mod quantize;
+pub mod refine;
 pub mod score;
 pub mod sectorllm;
 pub mod synth;
