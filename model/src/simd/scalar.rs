@@ -20,7 +20,7 @@ pub fn four(x: [i32; TILE_COLS]) -> [Operand; 2] {
 /// The operand i of four for eight numbers.
 #[inline(always)]
 pub fn of_eight(x: &[i32; 8], i: usize) -> Operand {
-    Operand(if i % 2 == 0 { core::array::from_fn(|column| x[2 * i + column]) } else { [0; 4] })
+    Operand(if i.is_multiple_of(2) { core::array::from_fn(|column| x[2 * i + column]) } else { [0; 4] })
 }
 
 impl Operand {

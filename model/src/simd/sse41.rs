@@ -45,7 +45,8 @@ pub fn four([x0, x1, x2, x3]: [i32; TILE_COLS]) -> [Operand; 2] {
 #[inline(always)]
 pub fn of_eight(bits: Bits, x: &[i32; 8], i: usize) -> Operand {
     let bits = bits as usize;
-    let left = |i: usize| if i % (u32::BITS as usize / bits) == 0 { x[i] } else { x[i] - (x[i - 1] << bits) };
+    let is_first = |i: usize| i.is_multiple_of(u32::BITS as usize / bits);
+    let left = |i: usize| if is_first(i) { x[i] } else { x[i] - (x[i - 1] << bits) };
     let (a, b) = (left(2 * i), left(2 * i + 1));
     Operand([a, a, b, b])
 }

@@ -39,7 +39,7 @@ proptest! {
         let x = &x[..count * columns];
         let groups: Vec<_> = x.chunks(columns).map(|x| {
             let sum: i32 = x.iter().sum();
-            let start = (sum * grouped.doubled(0) >> 1) + (1 << (grouped.shift() - 1));
+            let start = ((sum * grouped.doubled(0)) >> 1) + (1 << (grouped.shift() - 1));
             GroupOfX { start: [start; 4], half_sum: [sum >> 1; 4] }
         }).collect();
         let codes: Vec<&[u8]> = codes.chunks(grouped.code_bytes()).take(count).collect();
