@@ -63,15 +63,16 @@ unsafe impl<T: Send> Sync for Shared<T> {}
 
 impl Processors<'_> {
     /// Works on items in parallel, in chunks of `size` (the last one may be shorter): `work(first, items)` gets
-    /// some neighbouring chunks, and the number of the first of them.
+    /// some neighbouring chunks, at least `least` of them where there are as many, and the number of the first.
     pub fn parallel_chunks<T: Send>(
         &self,
         items: &mut [T],
         size: usize,
+        least: usize,
         work: impl Fn(usize, &mut [T]) + Sync,
     ) {
         let (length, all) = (items.len(), Shared(items.as_mut_ptr()));
-        self.in_parts(length.div_ceil(size), &|first, end| {
+        self.in_parts(length.div_ceil(size), least, &|first, end| {
             let all = &all; // all of it, not the bare pointer
             let (start, stop) = ((first * size).min(length), (end * size).min(length));
             // SAFETY: start ≤ stop ≤ length; the parts do not overlap, and each is worked on once. The slice
@@ -81,11 +82,11 @@ impl Processors<'_> {
     }
 
     /// Calls `work(first, end)` for parts of 0 to `count` that do not overlap, as they are taken.
-    fn in_parts(&self, count: usize, work: &(dyn Fn(usize, usize) + Sync)) {
-        if self.workers.size() == 1 {
+    fn in_parts(&self, count: usize, least: usize, work: &(dyn Fn(usize, usize) + Sync)) {
+        let (parts, next) = ((count / least).min(PARTS), AtomicUsize::new(0));
+        if self.workers.size() == 1 || parts < 2 {
             return work(0, count);
         }
-        let (parts, next) = (count.min(PARTS), AtomicUsize::new(0));
         self.workers.run(&|| {
             loop {
                 // Each number is given once; what is written is seen when `run` returns, not by this.
@@ -112,7 +113,7 @@ mod tests {
         {
             let processors = Processors { simd: Simd::Scalar, workers: &Threads(workers) };
             let mut items = vec![0usize; length];
-            processors.parallel_chunks(&mut items, size, |first, items| {
+            processors.parallel_chunks(&mut items, size, 1, |first, items| {
                 for (offset, item) in items.iter_mut().enumerate() {
                     *item += first * size + offset + 1;
                 }

@@ -10,8 +10,8 @@
 //!
 //! Source: Intel SDM vol. 3A, 11.5.1 (local vector table), 11.6.1 (interrupt command register), 11.8.5 (EOI), 11.9
 //! (spurious interrupts).
-use crate::{interrupts, linear, unreal};
 use crate::local_apic::LocalApic;
+use crate::{interrupts, linear, unreal};
 use core::arch::{asm, global_asm};
 use map::low_memory::PROGRAM_CS;
 
