@@ -11,9 +11,9 @@ pub const PER_DAY: u32 = 0x18_00B0;
 const AGREE_SHIFT: u32 = 7;
 /// How often a speed is measured at most.
 const MOST_MEASUREMENTS: usize = 8;
-/// What is shorter says nothing: a tick may be counted or not at either end.
-const LEAST_MICROS: u64 = 1_000_000;
-/// What a clock may be off by beside that tick: this power of two of the time, 1.6%.
+/// Ticks of a second. Less says nothing, as one may be counted or not at either end.
+const LEAST_TICKS: u32 = 18;
+/// What a clock may be off by beside that one: this power of two of the time, 1.6%.
 const OFF_SHIFT: u32 = 6;
 
 /// A speed by measurements of it, and whether two in a row agree. Where none do it is the least of them: whoever has to
@@ -32,13 +32,13 @@ pub fn settle(mut measure: impl FnMut() -> Option<u64>) -> Option<(u64, bool)> {
     Some((least, false))
 }
 
-/// The microseconds between two counts of ticks, within a day, where they are more than a second and a clock that says
-/// `micros` is off.
+/// The microseconds between two counts of ticks, less than a day apart, where they are more than a second and a clock
+/// that says `micros` is off.
 pub fn correction(micros: u64, earlier: u32, later: u32) -> Option<u64> {
     let ticks = if later < earlier { later + PER_DAY - earlier } else { later - earlier };
-    let by_tick = u64::from(ticks) * MICROS_PER_TICK;
-    let may_differ = MICROS_PER_TICK + (by_tick >> OFF_SHIFT);
-    (by_tick > LEAST_MICROS && by_tick.abs_diff(micros) > may_differ).then_some(by_tick)
+    let by_clock = (micros / MICROS_PER_TICK) as u32;
+    let is_off = ticks > LEAST_TICKS && ticks.abs_diff(by_clock) > 1 + (ticks >> OFF_SHIFT);
+    is_off.then(|| u64::from(ticks) * MICROS_PER_TICK)
 }
 
 #[cfg(test)]

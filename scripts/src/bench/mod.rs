@@ -1,5 +1,6 @@
 //! The benchmark: boots the machine's own measurements, and sets them beside the hosted engine and
 //! another program's image.
+pub mod figures;
 pub mod hosted;
 pub mod machine;
 pub mod other_image;
