@@ -131,16 +131,19 @@ impl Workers {
         self.wait_for_workers();
     }
 
-    /// Waits until nobody is inside the closed gate, at first awake.
+    /// Waits until nobody is inside the closed gate, at first awake. A worker that has faulted, in here or while it
+    /// waited for a job, is told of: each job comes by here, and the BIOS's tick ends each sleep.
     fn wait_for_workers(&self) {
         let all_left = |gate: u32| (gate & INSIDE == 0).then_some(());
-        while watch(self.awake_cycles, || all_left(GATE.load(Ordering::Acquire))).is_none()
-            && let Some(apic) = self.apic
-        {
+        loop {
             faults::check_others();
-            sleep::first_until_woken(apic, || {
-                all_left(GATE.fetch_or(FIRST_SLEEPS, Ordering::Acquire)).is_none()
-            });
+            if watch(self.awake_cycles, || all_left(GATE.load(Ordering::Acquire))).is_some() {
+                return;
+            }
+            if let Some(apic) = self.apic {
+                let must = || all_left(GATE.fetch_or(FIRST_SLEEPS, Ordering::Acquire)).is_none();
+                sleep::first_until_woken(apic, must);
+            }
         }
     }
 }
