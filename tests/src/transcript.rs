@@ -52,6 +52,8 @@ mod tests {
         assert_eq!(transcript.trace, expected);
         assert_eq!(transcript.summary(), Some((2, 1234.5)));
         assert_eq!(transcript.reason(), None);
+        let about = Transcript::parse(b"[256 tokens, about 87.5 tok/s, 11.42 ms a token]\r\n");
+        assert_eq!(about.summary(), Some((256, 87.5)));
     }
 
     #[test]
