@@ -7,8 +7,8 @@
 const MICROS_PER_TICK: u64 = 54_925;
 /// Ticks in a day, to the BIOS: midnight makes the count 0.
 pub const PER_DAY: u32 = 0x18_00B0;
-/// What two measurements may differ by: this power of two of one of them, 0.8%.
-const AGREE_SHIFT: u32 = 7;
+/// How well a speed must be known: bounds as near to each other as this power of two of it, 0.8%.
+const KNOWN_SHIFT: u32 = 7;
 /// How often a speed is measured at most.
 const MOST_MEASUREMENTS: usize = 8;
 /// Ticks of a second. Less says nothing, as one may be counted or not at either end.
@@ -16,20 +16,21 @@ const LEAST_TICKS: u32 = 18;
 /// What a clock may be off by beside that one: this power of two of the time, 1.6%.
 const OFF_SHIFT: u32 = 6;
 
-/// A speed by measurements of it, and whether two in a row agree. Where none do it is the least of them: whoever has to
-/// wait sees the end too late, and the counter's speed too high. `None` where it cannot be measured.
-pub fn settle(mut measure: impl FnMut() -> Option<u64>) -> Option<(u64, bool)> {
-    let mut last = measure()?;
-    let mut least = last;
-    for _ in 1..MOST_MEASUREMENTS {
-        let next = measure()?;
-        if last.abs_diff(next) <= next >> AGREE_SHIFT {
-            return Some((next, true));
+/// A speed by measurements that each give the least and the most that it may be, and whether it is known well. One is
+/// enough unless an emulator on a busy host had to wait just then; no number of them that agree would show that, as
+/// hosts let programs wait for the same time again and again. `None` where it cannot be measured.
+pub fn settle(mut measure: impl FnMut() -> Option<(u64, u64)>) -> Option<(u64, bool)> {
+    let (mut least, mut most) = (0, u64::MAX);
+    let mut is_known = false;
+    for _ in 0..MOST_MEASUREMENTS {
+        let (low, high) = measure()?;
+        (least, most) = (least.max(low), most.min(high));
+        is_known = most.saturating_sub(least) <= most >> KNOWN_SHIFT;
+        if is_known {
+            break;
         }
-        least = least.min(next);
-        last = next;
     }
-    Some((least, false))
+    Some((least.midpoint(most), is_known))
 }
 
 /// The microseconds between two counts of ticks, less than a day apart, where they are more than a second and a clock
@@ -43,26 +44,29 @@ pub fn correction(micros: u64, earlier: u32, later: u32) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    extern crate std;
     use super::*;
-    use std::vec::Vec;
 
-    fn settled(measurements: &[u64]) -> Option<(u64, bool)> {
+    fn settled(measurements: &[(u64, u64)]) -> Option<(u64, bool)> {
         let mut measurements = measurements.iter().copied();
         settle(|| measurements.next())
     }
 
     #[test]
-    fn two_measurements_in_a_row_must_agree() {
-        assert_eq!(settled(&[2_604_000_000, 2_610_000_000]), Some((2_610_000_000, true)));
-        assert_eq!(settled(&[3_920_000_000, 2_604_000_000, 2_600_000_000]), Some((2_600_000_000, true)));
+    fn a_speed_is_between_all_bounds() {
+        assert_eq!(settled(&[(2600, 2602)]), Some((2601, true)), "one is enough where the bounds are near");
         assert_eq!(
-            settled(&[2_604_000_000, 3_920_000_000, 2_600_000_000, 2_600_000_000, 1]).unwrap().0,
-            2_600_000_000
+            settled(&[(2590, 3920), (2200, 2604)]),
+            Some((2597, true)),
+            "late at the end, then at the start"
         );
-        let never: Vec<u64> = [30, 40, 26, 33, 29, 50, 70, 35].map(|x| x * 100_000_000).to_vec();
-        assert_eq!(settled(&never), Some((2_600_000_000, false)));
-        assert_eq!(settled(&[2_600_000_000]), None, "the timer has stopped");
+        let late = [(2590, 3100); MOST_MEASUREMENTS];
+        assert_eq!(settled(&late), Some((2845, false)), "however often the same comes");
+        assert_eq!(settled(&late[1..]), None, "the timer has stopped");
+        assert_eq!(
+            settled(&[(2590, 3100), (2610, 2605)]),
+            Some((2607, true)),
+            "a timer that is read by halves"
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Time: the CPU's time-stamp counter, calibrated against the timer until two calibrations agree; without one, the
+//! Time: the CPU's time-stamp counter, calibrated against the timer until it is known within 1%; without one, the
 //! timer itself and the BIOS's ticks.
 use crate::bios_data::{self, TICKS};
 use crate::cpu::{Cpu, Features};
@@ -8,8 +8,9 @@ use core::fmt;
 use firmware::tick;
 use spinning_top::Spinlock;
 
-/// How long a calibration takes: 10 ms, in counts of the timer.
-const CALIBRATION_COUNTS: u16 = (pit::HZ / 100) as u16;
+/// How long a calibration takes, in counts of the timer: 2 ms, so that one that begins when a busy host lets an emulator
+/// run again ends before it has to wait again.
+const CALIBRATION_COUNTS: u16 = (pit::HZ / 500) as u16;
 
 /// A source of time.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +19,7 @@ pub enum Clock {
     Tsc {
         /// How fast it counts.
         hz: u64,
-        /// Whether two calibrations agreed on that.
+        /// Whether that is known within 1%.
         is_sure: bool,
     },
     /// The BIOS's ticks, and between two of them the timer's count.
@@ -45,8 +46,9 @@ impl Clock {
     pub fn calibrate(cpu: &Cpu) -> Self {
         if cpu.features.contains(Features::TSC)
             && let Some((hz @ 1.., is_sure)) = tick::settle(|| {
-                let start = pit::count_down(CALIBRATION_COUNTS, tsc)?;
-                Some((tsc() - start) * pit::HZ / u64::from(CALIBRATION_COUNTS))
+                let (least, most) = pit::count_down(CALIBRATION_COUNTS, tsc)?;
+                let hz = |cycles: u64| cycles * pit::HZ / u64::from(CALIBRATION_COUNTS);
+                Some((hz(least), hz(most)))
             })
         {
             return Self::Tsc { hz, is_sure };
