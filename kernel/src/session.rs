@@ -152,6 +152,7 @@ impl<'m, E: Engine> Session<'m, E> {
         self.last = pace;
         self.total.tokens += pace.tokens;
         self.total.micros += pace.micros;
+        self.total.is_about |= pace.is_about;
         Ok(())
     }
 

@@ -1,9 +1,10 @@
 //! The story: forward passes, and what they say on the consoles.
 use crate::input::Input;
 use core::fmt::{self, Write};
+use firmware::tick;
 use model::engine::Engine;
 use model::generate::Generator;
-use pc::clock::Clock;
+use pc::clock::{self, Clock};
 use pc::ending::OrRefuse;
 use pc::{console, println, stack};
 use protocol::decimal::Places;
@@ -19,30 +20,33 @@ pub struct Pace {
     pub tokens: u64,
     /// The time they took.
     pub micros: u64,
+    /// The clock is not sure of it.
+    pub is_about: bool,
 }
 
 impl fmt::Display for Pace {
-    /// `256 tokens, 512.3 tok/s, 1.95 ms a token`
+    /// `256 tokens, 512.3 tok/s, 1.95 ms a token`, or `about 512.3 tok/s`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { tokens, micros } = *self;
+        let Self { tokens, micros, is_about } = *self;
         let rate = Places { number: (tokens * 10_000_000 / micros.max(1)) as u32, places: 1 };
         let each = Places { number: (micros / 10 / tokens.max(1)) as u32, places: 2 };
-        write!(f, "{tokens} tokens, {rate} tok/s, {each} ms a token")
+        let about = if is_about { "about " } else { "" };
+        write!(f, "{tokens} tokens, {about}{rate} tok/s, {each} ms a token")
     }
 }
 
 /// Tells a story on both consoles, to its end or until Esc; trace records go to the serial port
-/// alone. Then a line with how many tokens there were and how fast they came. `show` shows the pace
-/// in between.
+/// alone. Then a line with how many tokens there were and how fast they came, by the BIOS's tick where the
+/// clock is off. `show` shows the pace in between.
 pub fn tell<E: Engine>(
     generator: &mut Generator<E>,
     clock: &Clock,
     input: &mut Input,
     show: &dyn Fn(Pace),
 ) -> Pace {
-    let start = clock.now();
+    let (start, first_tick) = (clock.now(), clock::ticks());
     console::with(|console| console.write_bytes(generator.opening().bytes()));
-    let mut pace = Pace::default();
+    let mut pace = Pace { is_about: !clock.is_sure(), ..Pace::default() };
     let mut shown = 0;
     let mut stopped = false;
     while !stopped && let Some(step) = generator.step() {
@@ -55,12 +59,17 @@ pub fn tell<E: Engine>(
                 });
             }
         });
-        pace = Pace { tokens: pace.tokens + 1, micros: clock.micros_since(start) };
+        pace.tokens += 1;
+        pace.micros = clock.micros_since(start);
         if pace.micros - shown > STATUS_TIME {
             show(pace);
             shown = pace.micros;
         }
         stopped = input.is_stopped();
+    }
+    if let Some(micros) = tick::correction(pace.micros, first_tick, clock::ticks()) {
+        pace.micros = micros;
+        pace.is_about = true;
     }
     println!("\n[{pace}{}]", if stopped { ", stopped" } else { "" });
     pace

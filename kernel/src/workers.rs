@@ -9,14 +9,13 @@ const _: () = assert!(MAX_CPUS as usize == MAX_PROCESSORS, "as many can be asked
 /// The processors that were started, this one first.
 pub struct MachineWorkers<'a>(pub &'a processors::Workers);
 
-// SAFETY: `processors::Workers::run` calls the job once on each processor, with its own number, and returns
-// when all calls have; what they wrote is then visible.
+// SAFETY: `processors::Workers::run` returns when all calls of the job have; what they wrote is then visible.
 unsafe impl Workers for MachineWorkers<'_> {
     fn size(&self) -> usize {
         self.0.size()
     }
 
-    fn run(&self, job: &(dyn Fn(usize) + Sync)) {
+    fn run(&self, job: &(dyn Fn() + Sync)) {
         self.0.run(job);
     }
 }

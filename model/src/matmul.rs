@@ -39,6 +39,10 @@ const _: () = {
     assert!(activation_limit(crate::shape::MAX_LENGTH) >= 63, "7 bits for the longest vector");
 };
 
+/// Tiles that a processor takes at a time at least: 4 KB, some microseconds in an emulator. To share less would take
+/// longer than to do it.
+const PART_TILES: usize = 64;
+
 /// The input x of a matrix: integers of at most 16 bits times a power of two.
 pub struct Activations {
     /// The integers, as `simd` wants them for the matrix's codes: four operands for eight columns.
@@ -130,7 +134,8 @@ impl Activations {
 /// values, y `w.rows`.
 pub fn matmul(processors: Processors, w: &Matrix, x: &Activations, y: &mut [i32]) {
     debug_assert_eq!(y.len(), w.rows);
-    processors.parallel_chunks(y, TILE_ROWS, |first, y| rows(w, first, x, y));
+    let least_blocks = PART_TILES.div_ceil(Matrix::tiles_per_block(w.cols));
+    processors.parallel_chunks(y, TILE_ROWS, least_blocks, |first, y| rows(w, first, x, y));
 }
 
 /// The rows of the blocks from `first` on.

@@ -1,20 +1,28 @@
-//! Work in parallel, a part of a slice for each processor.
+//! Work in parallel: a slice in parts, and each processor takes the next part when it is done with one.
 //!
 //! The engine does not know how processors are started or wake up: it hands a job to [`Workers`] and
 //! gets every chunk of a slice worked on by exactly one of them. Which one it is makes no difference
 //! to the result, so any number of workers gives the same integers.
+//!
+//! Nobody is told which part is his. So a worker that does not come (an emulator's, on a host that is busy with
+//! something else) leaves its work to the others, and one that comes late or is slow does less of it. Only a part that
+//! somebody has begun is waited for: nobody else calculates it again, as the one who is late would still read what
+//! the next job writes.
 use crate::simd::Simd;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+/// Parts that a slice is cut into, where it has as many chunks: small, so that little is waited for at the end.
+const PARTS: usize = 16;
 
 /// Workers that do a job together.
 ///
 /// # Safety
-/// [`Workers::run`] must call the job at most once with each number, and return only when all calls
-/// have; what they wrote is then visible to the caller.
+/// [`Workers::run`] must return only when all calls of the job have; what they wrote is then visible to the caller.
 pub unsafe trait Workers {
     /// How many workers there are, the caller included.
     fn size(&self) -> usize;
-    /// Calls `job(0)` to `job(size - 1)`, each on a worker of its own.
-    fn run(&self, job: &(dyn Fn(usize) + Sync));
+    /// Calls `job` here, and on each of the others that comes before this call of it has returned.
+    fn run(&self, job: &(dyn Fn() + Sync));
 }
 
 /// The caller alone.
@@ -26,8 +34,8 @@ unsafe impl Workers for OneWorker {
         1
     }
 
-    fn run(&self, job: &(dyn Fn(usize) + Sync)) {
-        job(0);
+    fn run(&self, job: &(dyn Fn() + Sync)) {
+        job();
     }
 }
 
@@ -54,16 +62,17 @@ struct Shared<T>(*mut T);
 unsafe impl<T: Send> Sync for Shared<T> {}
 
 impl Processors<'_> {
-    /// Works on items in parallel, in chunks of `size` (the last one may be shorter): each worker gets one
-    /// `work(first, items)`, its neighbouring parts and the number of the first of them.
+    /// Works on items in parallel, in chunks of `size` (the last one may be shorter): `work(first, items)` gets
+    /// some neighbouring chunks, at least `least` of them where there are as many, and the number of the first.
     pub fn parallel_chunks<T: Send>(
         &self,
         items: &mut [T],
         size: usize,
+        least: usize,
         work: impl Fn(usize, &mut [T]) + Sync,
     ) {
         let (length, all) = (items.len(), Shared(items.as_mut_ptr()));
-        self.in_parts(length.div_ceil(size), &|first, end| {
+        self.in_parts(length.div_ceil(size), least, &|first, end| {
             let all = &all; // all of it, not the bare pointer
             let (start, stop) = ((first * size).min(length), (end * size).min(length));
             // SAFETY: start ≤ stop ≤ length; the parts do not overlap, and each is worked on once. The slice
@@ -72,13 +81,22 @@ impl Processors<'_> {
         });
     }
 
-    /// Calls `work(first, end)` for parts of 0 to `count` that do not overlap, one for each worker.
-    fn in_parts(&self, count: usize, work: &(dyn Fn(usize, usize) + Sync)) {
-        let workers = self.workers.size();
-        if workers == 1 {
+    /// Calls `work(first, end)` for parts of 0 to `count` that do not overlap, as they are taken.
+    fn in_parts(&self, count: usize, least: usize, work: &(dyn Fn(usize, usize) + Sync)) {
+        let (parts, next) = ((count / least).min(PARTS), AtomicUsize::new(0));
+        if self.workers.size() == 1 || parts < 2 {
             return work(0, count);
         }
-        self.workers.run(&|worker| work(count * worker / workers, count * (worker + 1) / workers));
+        self.workers.run(&|| {
+            loop {
+                // Each number is given once; what is written is seen when `run` returns, not by this.
+                let part = next.fetch_add(1, Ordering::Relaxed);
+                if part >= parts {
+                    return;
+                }
+                work(count * part / parts, count * (part + 1) / parts);
+            }
+        });
     }
 }
 
@@ -90,11 +108,12 @@ mod tests {
 
     #[test]
     fn every_part_is_worked_on_once() {
-        for (workers, length, size) in [(1, 10, 3), (2, 10, 3), (3, 1, 16), (4, 64, 16), (5, 7, 1), (2, 0, 4)]
+        for (workers, length, size) in
+            [(1, 10, 3), (2, 10, 3), (3, 1, 16), (4, 64, 16), (5, 7, 1), (2, 0, 4), (3, 1000, 7)]
         {
             let processors = Processors { simd: Simd::Scalar, workers: &Threads(workers) };
             let mut items = vec![0usize; length];
-            processors.parallel_chunks(&mut items, size, |first, items| {
+            processors.parallel_chunks(&mut items, size, 1, |first, items| {
                 for (offset, item) in items.iter_mut().enumerate() {
                     *item += first * size + offset + 1;
                 }

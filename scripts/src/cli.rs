@@ -248,8 +248,15 @@ pub struct BenchArgs {
     #[arg(long, value_name = "IMG", requires = "vs_tokens")]
     pub vs_image: Option<PathBuf>,
     /// How many tokens that program prints
-    #[arg(long, value_name = "N", requires = "vs_image")]
+    #[arg(long, value_name = "N", requires = "vs_image", value_parser = clap::value_parser!(u32).range(2..))]
     pub vs_tokens: Option<u32>,
+    /// Also boot in this QEMU (a qemu-system-x86_64), beside the one in PATH; may be given again. It gets the firmware
+    /// in pc-bios, ../share/qemu and ../share/seabios beside it
+    #[arg(long, value_name = "PATH")]
+    pub emulator_path: Vec<PathBuf>,
+    /// A folder with firmware for --emulator-path, where it is elsewhere; may be given again
+    #[arg(long, value_name = "DIR", requires = "emulator_path")]
+    pub emulator_data: Vec<PathBuf>,
     /// Seconds that a boot may take
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     pub patience: u64,

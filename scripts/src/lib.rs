@@ -21,6 +21,7 @@ pub mod locate;
 pub mod machine_code;
 pub mod models;
 pub mod packing;
+pub mod processors;
 pub mod published;
 pub mod size;
 pub mod web;

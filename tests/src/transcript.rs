@@ -26,11 +26,11 @@ impl Transcript {
         self.text.lines().rev().find(|line| line.starts_with("unreallm: "))
     }
 
-    /// How many tokens and how many a second, from the line `[N tokens, X tok/s]`.
+    /// How many tokens and how many a second, from the line `[N tokens, X tok/s]` (`about X`, where the clock is not sure).
     pub fn summary(&self) -> Option<(u32, f64)> {
         self.text.lines().rev().find_map(|line| {
             let (tokens, rest) = line.strip_prefix('[')?.split_once(" tokens, ")?;
-            let (rate, _) = rest.split_once(" tok/s")?;
+            let (rate, _) = rest.trim_start_matches("about ").split_once(" tok/s")?;
             Some((tokens.parse().ok()?, rate.parse().ok()?))
         })
     }
@@ -52,6 +52,8 @@ mod tests {
         assert_eq!(transcript.trace, expected);
         assert_eq!(transcript.summary(), Some((2, 1234.5)));
         assert_eq!(transcript.reason(), None);
+        let about = Transcript::parse(b"[256 tokens, about 87.5 tok/s, 11.42 ms a token]\r\n");
+        assert_eq!(about.summary(), Some((256, 87.5)));
     }
 
     #[test]

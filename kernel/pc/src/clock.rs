@@ -1,22 +1,27 @@
-//! Time: the CPU's time-stamp counter, calibrated against the timer; without one, the timer itself and the
-//! BIOS's ticks.
+//! Time: the CPU's time-stamp counter, calibrated against the timer until it is known within 1%; without one, the
+//! timer itself and the BIOS's ticks.
 use crate::bios_data::{self, TICKS};
 use crate::cpu::{Cpu, Features};
 use crate::pit::{self, COUNTS_PER_TICK};
 use core::arch::x86::_rdtsc;
 use core::fmt;
+use firmware::tick;
 use spinning_top::Spinlock;
 
-/// How long calibration takes: 10 ms, in counts of the timer.
-const CALIBRATION_COUNTS: u16 = (pit::HZ / 100) as u16;
-/// Ticks in a day, to the BIOS.
-const TICKS_PER_DAY: u64 = 0x18_00B0;
+/// How long a calibration takes, in counts of the timer: 2 ms, so that one that begins when a busy host lets an emulator
+/// run again ends before it has to wait again.
+const CALIBRATION_COUNTS: u16 = (pit::HZ / 500) as u16;
 
 /// A source of time.
 #[derive(Clone, Copy, Debug)]
 pub enum Clock {
-    /// The time-stamp counter, at this many Hz.
-    Tsc(u64),
+    /// The time-stamp counter.
+    Tsc {
+        /// How fast it counts.
+        hz: u64,
+        /// Whether that is known within 1%.
+        is_sure: bool,
+    },
     /// The BIOS's ticks, and between two of them the timer's count.
     Pit,
 }
@@ -27,8 +32,10 @@ pub struct Moment(u64);
 
 impl fmt::Display for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tsc(hz) => write!(f, "TSC at {} MHz", hz / 1_000_000),
+        match *self {
+            Self::Tsc { hz, is_sure } => {
+                write!(f, "TSC at {}{} MHz", if is_sure { "" } else { "about " }, hz / 1_000_000)
+            }
             Self::Pit => f.write_str("no TSC"),
         }
     }
@@ -38,10 +45,13 @@ impl Clock {
     /// The best clock of this machine.
     pub fn calibrate(cpu: &Cpu) -> Self {
         if cpu.features.contains(Features::TSC)
-            && let Some(start) = pit::count_down(CALIBRATION_COUNTS, tsc)
-            && let hz @ 1.. = (tsc() - start) * pit::HZ / u64::from(CALIBRATION_COUNTS)
+            && let Some((hz @ 1.., is_sure)) = tick::settle(|| {
+                let (least, most) = pit::count_down(CALIBRATION_COUNTS, tsc)?;
+                let hz = |cycles: u64| cycles * pit::HZ / u64::from(CALIBRATION_COUNTS);
+                Some((hz(least), hz(most)))
+            })
         {
-            return Self::Tsc(hz);
+            return Self::Tsc { hz, is_sure };
         }
         pit::set_rate_generator();
         Self::Pit
@@ -50,7 +60,7 @@ impl Clock {
     /// Now.
     pub fn now(&self) -> Moment {
         match self {
-            Self::Tsc(_) => Moment(tsc()),
+            Self::Tsc { .. } => Moment(tsc()),
             Self::Pit => Moment(monotonic(pit_counts())),
         }
     }
@@ -58,9 +68,14 @@ impl Clock {
     /// How fast the time-stamp counter counts, in Hz; 0 where it is not the clock.
     pub fn tsc_hz(&self) -> u64 {
         match self {
-            Self::Tsc(hz) => *hz,
+            Self::Tsc { hz, .. } => *hz,
             Self::Pit => 0,
         }
+    }
+
+    /// Whether times by it are right but for their last digits.
+    pub fn is_sure(&self) -> bool {
+        matches!(self, Self::Pit | Self::Tsc { is_sure: true, .. })
     }
 
     /// Microseconds since `earlier`.
@@ -76,14 +91,19 @@ impl Clock {
     /// The time between two moments in parts of a second, without overflow for centuries.
     fn between(&self, earlier: Moment, later: Moment, parts: u64) -> u64 {
         let (units, hz) = match self {
-            Self::Tsc(hz) => (later.0.wrapping_sub(earlier.0), *hz),
+            Self::Tsc { hz, .. } => (later.0.wrapping_sub(earlier.0), *hz),
             Self::Pit => {
-                let day = TICKS_PER_DAY * COUNTS_PER_TICK;
+                let day = u64::from(tick::PER_DAY) * COUNTS_PER_TICK;
                 ((later.0 + day - earlier.0) % day, pit::HZ)
             }
         };
         units / hz * parts + units % hz * parts / hz
     }
+}
+
+/// The BIOS's ticks since midnight.
+pub fn ticks() -> u32 {
+    u32::from_le_bytes(bios_data::read(TICKS))
 }
 
 /// The time-stamp counter. There must be one.
@@ -107,10 +127,10 @@ fn monotonic(counts: u64) -> u64 {
 /// while they or the timer are read.
 fn pit_counts() -> u64 {
     loop {
-        let before = bios_data::read(TICKS);
+        let before = ticks();
         let counts = pit::counts_in_tick();
-        if before == bios_data::read(TICKS) {
-            return u64::from(u32::from_le_bytes(before)) * COUNTS_PER_TICK + u64::from(counts);
+        if before == ticks() {
+            return u64::from(before) * COUNTS_PER_TICK + u64::from(counts);
         }
     }
 }

@@ -79,6 +79,11 @@ impl LocalApic {
         }
     }
 
+    /// Interrupts the processor `id` with `vector`.
+    pub fn interrupt(self, id: u8, vector: u8) {
+        self.command(id, FIXED | ASSERT | u32::from(vector));
+    }
+
     /// Interrupts all other processors with `vector`. One that waits for a start-up IPI does not hear it.
     pub fn interrupt_others(self, vector: u8) {
         self.command(0, FIXED | ASSERT | ALL_EXCLUDING_SELF | u32::from(vector));

@@ -62,8 +62,9 @@ pub fn counts_in_tick() -> u16 {
     left.wrapping_neg()
 }
 
-/// Lets counter 2 count `counts` down. Gives what `at_start` gave when it began, or `None` if it never ends.
-pub fn count_down<T>(counts: u16, at_start: impl FnOnce() -> T) -> Option<T> {
+/// Lets counter 2 count `counts` down, and gives how long that took at least and at most by `now`, or `None` if it
+/// never ends. The two are far apart where this processor did not run when it began or ended.
+pub fn count_down(counts: u16, now: impl Fn() -> u64) -> Option<(u64, u64)> {
     let [low, high] = counts.to_le_bytes();
     // SAFETY: counter 2 serves the speaker, which is switched off meanwhile.
     unsafe {
@@ -71,10 +72,19 @@ pub fn count_down<T>(counts: u16, at_start: impl FnOnce() -> T) -> Option<T> {
         port::write_u8(PORT_61, before & !SPEAKER | GATE_2);
         port::write_u8(CONTROL_WORD, SELECT_COUNTER_2 | BOTH_BYTES | MODE_0);
         port::write_u8(COUNTER_2, low);
+        let earliest_start = now();
         port::write_u8(COUNTER_2, high);
-        let start = at_start();
-        let is_over = (0..PATIENCE).any(|_| port::read_u8(PORT_61) & OUT_2 != 0);
+        let latest_start = now();
+        let mut earliest_end = latest_start;
+        let took = (0..PATIENCE).find_map(|_| {
+            let look = now();
+            if port::read_u8(PORT_61) & OUT_2 != 0 {
+                return Some((earliest_end - latest_start, now() - earliest_start));
+            }
+            earliest_end = look;
+            None
+        });
         port::write_u8(PORT_61, before);
-        is_over.then_some(start)
+        took
     }
 }

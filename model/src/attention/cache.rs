@@ -113,7 +113,7 @@ impl KvCache {
     /// Calls `work` with each head's number and the head, on several processors at once.
     pub fn work(&mut self, processors: Processors, work: impl Fn(usize, Head) + Sync) {
         let (head_size, buffers, length) = (self.head_size, &self.buffers, self.buffers.iter().sum());
-        processors.parallel_chunks(&mut self.memory, length, |first, memory| {
+        processors.parallel_chunks(&mut self.memory, length, 1, |first, memory| {
             for (i, memory) in (first..).zip(memory.chunks_exact_mut(length)) {
                 work(i, Head::of(head_size, buffers, memory));
             }

@@ -37,12 +37,12 @@ unsafe impl Workers for Threads {
         self.0
     }
 
-    fn run(&self, job: &(dyn Fn(usize) + Sync)) {
+    fn run(&self, job: &(dyn Fn() + Sync)) {
         std::thread::scope(|scope| {
-            for worker in 1..self.0 {
-                scope.spawn(move || job(worker));
+            for _ in 1..self.0 {
+                scope.spawn(job);
             }
-            job(0);
+            job();
         });
     }
 }

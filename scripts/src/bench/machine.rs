@@ -10,6 +10,7 @@ use crate::{
     emulator::{
         Outcome,
         keys::Keys,
+        program::Program,
         qemu::{Accelerator, Captured, Machine, Qemu, Storage},
     },
     image::{self, Medium},
@@ -22,8 +23,10 @@ const PROMPT: &str = "Once upon a time, there was a little girl named Lily. She 
     the house of an old man who lived near the park. ";
 
 /// A PC to be measured.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Pc {
+    /// The QEMU that plays it.
+    pub program: Program,
     /// The kind of PC.
     pub machine: Machine,
     /// What runs its code.
@@ -36,6 +39,7 @@ impl Pc {
     /// QEMU for it, with so much memory.
     pub fn qemu(self, memory_mib: u32) -> Qemu {
         Qemu {
+            program: Some(self.program),
             machine: self.machine,
             accelerator: self.accelerator,
             storage: Storage::Own,

@@ -1,5 +1,6 @@
 //! The benchmark: boots the machine's own measurements, and sets them beside the hosted engine and
 //! another program's image.
+pub mod figures;
 pub mod hosted;
 pub mod machine;
 pub mod other_image;
@@ -50,6 +51,14 @@ pub enum BenchError {
         model: String,
         /// The end of the log.
         end: String,
+    },
+    /// The BIOS did not start the other image.
+    #[error(
+        "the BIOS cannot start {image}: a disk image has a boot sector that ends with 55h AAh, and is 1 MiB or more"
+    )]
+    NoBoot {
+        /// The image.
+        image: String,
     },
     /// The other image never printed anything.
     #[error("{image} showed nothing on its text screen within {} s", patience.as_secs())]

@@ -11,12 +11,18 @@ use std::{
 
 use super::{BenchError, machine::Pc};
 use crate::{
-    child::Guarded,
+    child::{End, Guarded},
     emulator::{EmulatorError, keys::Keys, qemu::Qemu},
 };
 
 /// The text screen: 80 × 25 characters with a colour each (VGA data sheets; OSDev wiki, "Text mode").
 const SCREEN: &str = "0xb8000 4000";
+const SCREEN_BYTES: usize = 4000;
+const ROW_BYTES: usize = 160;
+/// What lines of QEMU's BIOS begin with before it starts the program (SeaBIOS, src/bootsplash.c and src/boot.c), and
+/// where there is nothing to start.
+const BIOS_LINES: [&str; 3] = ["SeaBIOS", "Machine UUID", "Booting from"];
+const BOOT_FAILED: &str = "Boot failed";
 /// What leads from the serial port to the monitor. Source: QEMU, "Keys in the character backend
 /// multiplexer".
 const TO_MONITOR: &[u8] = b"\x01c";
@@ -30,10 +36,10 @@ const QUIET: Duration = Duration::from_secs(5);
 pub struct Patience(pub Duration);
 
 /// Boots `image` on the same PC and gives the time from the first change of the screen after the
-/// BIOS's own to the last one.
+/// BIOS's own to the last one, or to the end of the machine.
 ///
 /// # Errors
-/// Where the screen never changes, or never stops to.
+/// Where the image does not boot, the screen never changes, or never stops to.
 pub fn printing_time(
     image: &Path,
     pc: Pc,
@@ -51,22 +57,28 @@ pub fn printing_time(
     let (start, mut watch) = (Instant::now(), Watch::default());
     let mut looked = start;
     let failed = |cause| EmulatorError::File { path: image.into(), cause };
-    child
+    let end = child
         .wait(Some(start + patience), || {
             if looked.elapsed() >= GLANCE {
                 looked = Instant::now();
                 if let Ok(screen) = fs::read(&dump) {
                     watch.see(screen, looked);
                 }
-                writeln!(monitor, "pmemsave {SCREEN} \"{}\"", dump.display())?;
+                // Where QEMU has ended there is nobody to ask; `wait` is about to see that.
+                let _ = writeln!(monitor, "pmemsave {SCREEN} \"{}\"", dump.display());
             }
-            Ok(if watch.is_done() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            Ok(if watch.is_done() || watch.boot_failed {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            })
         })
         .map_err(failed)?;
     let name = image.display().to_string();
     match watch.printing() {
-        None => Err(BenchError::Silent { image: name, patience }),
-        Some(_) if !watch.is_done() => Err(BenchError::Endless { image: name, patience }),
+        _ if watch.boot_failed => Err(BenchError::NoBoot { image: name }),
+        None | Some(Duration::ZERO) => Err(BenchError::Silent { image: name, patience }),
+        Some(_) if matches!(end, End::TimedOut) => Err(BenchError::Endless { image: name, patience }),
         Some(time) => Ok(time),
     }
 }
@@ -75,25 +87,27 @@ pub fn printing_time(
 #[derive(Default)]
 struct Watch {
     last: Vec<u8>,
-    /// Since when the boot's own text has been there: once the program prints, the screen changes
-    /// with every glance or two.
+    /// When something was seen that is not the BIOS's.
     first_change: Option<Instant>,
     last_change: Option<Instant>,
-    changes: u32,
+    /// The BIOS has found nothing to start.
+    boot_failed: bool,
 }
-
-/// Changes before the program's own: an empty screen, the BIOS's text.
-const BIOS_CHANGES: u32 = 2;
 
 impl Watch {
     /// Takes a look. A dump that is being written is shorter.
     fn see(&mut self, screen: Vec<u8>, now: Instant) {
-        if screen.len() != 4000 || screen == self.last {
+        if screen.len() != SCREEN_BYTES || screen == self.last {
             return;
         }
         self.last = screen;
-        self.changes += 1;
-        if self.changes == BIOS_CHANGES + 1 {
+        if self.first_change.is_none() {
+            let rows: Vec<String> = self.last.chunks(ROW_BYTES).map(row).collect();
+            let text = || rows.iter().map(|row| row.trim()).filter(|row| !row.is_empty());
+            self.boot_failed |= text().any(|row| row.starts_with(BOOT_FAILED));
+            if text().all(|row| BIOS_LINES.iter().any(|line| row.starts_with(line))) {
+                return;
+            }
             self.first_change = Some(now);
         }
         self.last_change = Some(now);
@@ -108,22 +122,62 @@ impl Watch {
     }
 }
 
+/// The characters of a row, as far as they are ASCII's: 0 shows nothing.
+fn row(bytes: &[u8]) -> String {
+    let shown = |&character: &u8| if character.is_ascii_graphic() { character as char } else { ' ' };
+    bytes.iter().step_by(2).map(shown).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A screen with these rows.
+    fn screen(rows: &[&str]) -> Vec<u8> {
+        let mut screen = vec![0; SCREEN_BYTES];
+        for (row, text) in screen.chunks_mut(ROW_BYTES).zip(rows) {
+            for (cell, byte) in row.chunks_mut(2).zip(text.bytes()) {
+                cell.copy_from_slice(&[byte, 7]);
+            }
+        }
+        screen
+    }
+
+    const BIOS: [&str; 3] = ["SeaBIOS (version 1.16.2-debian-1.16.2-1)", "", "Booting from Hard Disk..."];
 
     #[test]
     fn the_time_is_from_the_first_own_change_to_the_last() {
         let (mut watch, start) = (Watch::default(), Instant::now());
         let at = |ms| start + Duration::from_millis(ms);
-        watch.see(vec![0; 4000], at(0));
-        watch.see(vec![1; 4000], at(50)); // the BIOS
+        watch.see(screen(&[]), at(0));
+        for rows in 1..=BIOS.len() {
+            watch.see(screen(&BIOS[..rows]), at(10 * rows as u64));
+        }
         assert_eq!(watch.printing(), None);
         for (i, ms) in [100, 150, 200, 900].into_iter().enumerate() {
-            watch.see(vec![i as u8 + 2; 4000], at(ms));
-            watch.see(vec![i as u8 + 2; 4000], at(ms + 10)); // no change
+            let shown = screen(&[BIOS[0], BIOS[1], BIOS[2], &"Once upon"[..i + 1]]);
+            watch.see(shown.clone(), at(ms));
+            watch.see(shown, at(ms + 10)); // no change
             watch.see(vec![9; 100], at(ms + 20)); // half a dump
         }
         assert_eq!(watch.printing(), Some(Duration::from_millis(800)));
+        assert!(!watch.boot_failed);
+    }
+
+    #[test]
+    fn a_screen_that_was_cleared_is_not_yet_the_program() {
+        let (mut watch, start) = (Watch::default(), Instant::now());
+        watch.see(screen(&BIOS), start);
+        watch.see(screen(&[]), start);
+        assert_eq!(watch.printing(), None);
+        watch.see(screen(&["Once"]), start);
+        assert_eq!(watch.printing(), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn an_image_that_does_not_boot_is_told() {
+        let mut watch = Watch::default();
+        watch.see(screen(&[BIOS[0], BIOS[2], "Boot failed: not a bootable disk"]), Instant::now());
+        assert!(watch.boot_failed);
     }
 }

@@ -14,6 +14,7 @@ use crate::{
         terminal,
     },
     image::Medium,
+    processors,
     size::Grouped,
 };
 
@@ -30,6 +31,9 @@ pub fn run(args: &RunArgs) -> Result<Outcome, CommandError> {
         Grouped(written.header.shape.seq_len as u64),
         Grouped(memory.into())
     );
+    if let Some(warning) = processors::too_many(args.story.cpus, processors::free()) {
+        eprintln!("{warning}");
+    }
     // A story that ends by itself needs no keys, and Ctrl-C then ends it as it ends any program.
     let keys = if terminal::is_attended() && !args.story.exit { Keys::Raw } else { Keys::Cooked };
     let outcome = match args.emulator {
@@ -70,6 +74,7 @@ fn say_how_to_leave(args: &RunArgs, keys: Keys) {
 
 fn qemu(args: &RunArgs, keys: Keys, memory_mib: u32) -> Qemu {
     Qemu {
+        program: None,
         machine: args.machine,
         accelerator: match args.accel {
             Accelerator::Auto => kvm_probe::choose(),

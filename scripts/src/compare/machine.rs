@@ -104,6 +104,7 @@ pub fn check(subject: &Subject, engine: EngineKind, check: Check) -> Result<usiz
         std::io::Write::write_all(file, &packed.to_bytes())
     })?;
     let qemu = Qemu {
+        program: None,
         machine: Machine::Q35,
         accelerator,
         storage: Storage::Own,

@@ -2,6 +2,7 @@
 pub mod bochs;
 pub mod keys;
 pub mod kvm_probe;
+pub mod program;
 pub mod qemu;
 mod serial_line;
 pub mod terminal;
@@ -37,6 +38,12 @@ pub enum EmulatorError {
         program: String,
         /// The package that has it on Debian.
         package: &'static str,
+    },
+    /// It is another program.
+    #[error("{program} does not say which version of QEMU it is; --emulator-path takes a qemu-system-x86_64")]
+    NoQemu {
+        /// The program.
+        program: PathBuf,
     },
     /// It is there, but does not run.
     #[error(transparent)]

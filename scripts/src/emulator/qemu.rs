@@ -9,8 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{EmulatorError, Outcome, find, keys::Keys};
-use crate::child::{ChildError, End, Guarded};
+use super::{EmulatorError, Outcome, keys::Keys, program::Program};
+use crate::child::{End, Guarded};
 
 /// The port of QEMU's debug exit device: a byte `v` written there ends QEMU with exit code
 /// `(v << 1) | 1`. Source: QEMU, hw/misc/debugexit.c.
@@ -61,6 +61,8 @@ pub enum Storage {
 /// A PC to be.
 #[derive(Clone, Debug)]
 pub struct Qemu {
+    /// The program [default: the one in PATH].
+    pub program: Option<Program>,
     /// The kind of PC.
     pub machine: Machine,
     /// What runs its code.
@@ -89,11 +91,11 @@ impl Qemu {
     /// # Errors
     /// Where QEMU is not installed, or not with what is needed.
     pub fn command(&self, image: &Path) -> Result<Command, EmulatorError> {
-        let program = find("qemu-system-x86_64", "qemu-system-x86")?;
+        let program = self.program.clone().map_or_else(Program::installed, Ok)?;
         if self.window && !opens_windows(&program)? {
             return Err(EmulatorError::NoWindow);
         }
-        let mut command = Command::new(program);
+        let mut command = program.command();
         command.args(["-machine", self.machine.name(), "-accel", self.accelerator.name()]);
         // All that the accelerator has: QEMU's own choice lacks SSE4.1, the fastest there is in TCG.
         command.args(["-cpu", "max"]);
@@ -159,10 +161,8 @@ impl Qemu {
 }
 
 /// Whether this QEMU can open a window. Without any it would serve its screen on a network port.
-fn opens_windows(program: &Path) -> Result<bool, EmulatorError> {
-    let asked = Command::new(program).args(["-display", "help"]).stdin(Stdio::null()).output();
-    let asked = asked.map_err(|cause| ChildError::Start { program: program.display().to_string(), cause })?;
-    let list = String::from_utf8_lossy(&asked.stdout);
+fn opens_windows(program: &Program) -> Result<bool, EmulatorError> {
+    let list = program.answer(&["-display", "help"])?;
     Ok(list.lines().any(|display| matches!(display.trim(), "gtk" | "sdl" | "cocoa")))
 }
 

@@ -16,6 +16,7 @@ mod lacking;
 mod letters;
 mod media;
 mod memory;
+mod other_image;
 mod processors;
 mod refusals;
 mod settings;
@@ -53,6 +54,7 @@ fn main() {
         smollm2::cases(),
         gguf::cases(),
         speed::cases(),
+        other_image::cases(),
         media::cases(),
         talk::cases(),
         stack::cases(),

@@ -49,7 +49,7 @@ pub fn bring_up(wanted: usize, found: Option<&ProcessorList>, cpu: &Cpu, clock: 
     others().for_each(|id| apic.stop(id));
     apic.wait_after_stop(clock);
 
-    let mut workers = Workers::of(apic);
+    let mut workers = Workers::of(apic, clock);
     let mut silent = 0;
     for id in others() {
         start::expect(Worker::new(workers.next(), apic, clock), cpu);

@@ -1,4 +1,4 @@
-//! More processors: started by INIT and start-up IPIs, each a worker that does its part of every job.
+//! More processors: started by INIT and start-up IPIs, each a worker that takes part in every job it comes to.
 //!
 //! In reading order: [`bring_up`] starts those that the firmware lists; each comes in at [`start`] on a
 //! stack of its own ([`stacks`]), then works as [`workers`] says, and sleeps where nothing is to do ([`sleep`]).
