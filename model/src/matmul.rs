@@ -39,9 +39,9 @@ const _: () = {
     assert!(activation_limit(crate::shape::MAX_LENGTH) >= 63, "7 bits for the longest vector");
 };
 
-/// Tiles that a processor takes at a time at least: 4 KB, some microseconds in an emulator. To share less would take
-/// longer than to do it.
-const PART_TILES: usize = 64;
+/// Bytes of weights that a processor takes at a time at least: some microseconds in an emulator. To share less would
+/// take longer than to do it.
+const PART_BYTES: usize = 4096;
 
 /// The input x of a matrix: integers of at most 16 bits times a power of two.
 pub struct Activations {
@@ -134,7 +134,7 @@ impl Activations {
 /// values, y `w.rows`.
 pub fn matmul(processors: Processors, w: &Matrix, x: &Activations, y: &mut [i32]) {
     debug_assert_eq!(y.len(), w.rows);
-    let least_blocks = PART_TILES.div_ceil(Matrix::tiles_per_block(w.cols));
+    let least_blocks = PART_BYTES.div_ceil(w.coding.block_bytes(w.cols));
     processors.parallel_chunks(y, TILE_ROWS, least_blocks, |first, y| rows(w, first, x, y));
 }
 

@@ -5,12 +5,13 @@
 extern crate alloc;
 
 mod boot_disk;
+mod choose_simd;
 mod integrity;
 mod loading;
-mod self_test;
 
 use alloc::vec::Vec;
 use boot_disk::BootDisk;
+use choose_simd::choose_simd;
 use firmware::e820::{MemoryMap, UsableRegion};
 use kernel::handover::Handover;
 use loader::banner::{MemoryLine, Millions, PlacesLine, ShapeLine};
@@ -49,8 +50,7 @@ extern "C" fn main(drive: u32) -> ! {
     let region = claim_memory(&map);
     let clock = Clock::calibrate(&cpu);
     println!("unreallm {} in unreal mode: 16-bit code, integers only", env!("CARGO_PKG_VERSION"));
-    let simd = self_test::choose_simd(&cpu);
-    println!("cpu     {}, {simd}, {clock}", cpu.name);
+    println!("cpu     {}, {clock}", cpu.name);
     println!("memory  {}", MemoryLine { map: &map, region });
 
     let mut disk = BootDisk(Disk::open(drive as u8).or_refuse());
@@ -60,9 +60,12 @@ extern "C" fn main(drive: u32) -> ! {
     ending::set_power_off(settings.exit);
     let (kernel, header) = read_kernel(&mut disk, &own);
     let (packed, plan, load) = load_model(&mut disk, &clock);
+    let choice = choose_simd(&cpu, &clock, packed.model());
+    println!("simd    {choice}");
     let processors = if settings.cpus > 1 { acpi::processors() } else { None };
     let place = packed.address() as u32;
-    let handover = Handover::new(packed, plan.context, settings, (cpu, simd), (clock, load), processors);
+    let handover =
+        Handover::new(packed, plan.context, settings, (cpu, choice.simd), (clock, load), processors);
     // The cache is one vector, and the first thing that the kernel allocates.
     let cache = heap::next_place::<Operand>(plan.memory.kv_cache as usize / size_of::<Operand>());
     println!("places  {}", PlacesLine { kernel: header, model: place, cache });

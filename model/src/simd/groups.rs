@@ -14,6 +14,11 @@ pub struct GroupOfX {
     pub half_sum: [i32; 4],
 }
 
+impl GroupOfX {
+    /// Of a group of zeros.
+    pub const ZERO: Self = Self { start: [0; 4], half_sum: [0; 4] };
+}
+
 /// Totals of 8 rows, and what the loop has no register for.
 #[repr(C)]
 pub struct Totals {

@@ -110,6 +110,11 @@ pub const GROUPS: usize = 1 << PRODUCT_SHIFT;
 #[repr(C, align(16))]
 pub struct Operand([i32; 4]);
 
+impl Operand {
+    /// Multiplies to zero.
+    pub const ZERO: Self = Self([0; 4]);
+}
+
 /// Calls an operation of the module that `$simd` names.
 macro_rules! call {
     ($simd:expr, $operation:ident($($argument:expr),*)) => {

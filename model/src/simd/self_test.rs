@@ -3,7 +3,6 @@
 use super::{CACHED_ZERO, COLUMNS, GroupOfX, Operand, Pair, Simd};
 use crate::crc32::CRC32;
 use crate::matrix::{Grouped, TILE_BYTES, TILE_ROWS, Tile, WEIGHT_ZERO};
-use bytemuck::Zeroable;
 
 /// Tiles and rows of pairs.
 const LENGTH: usize = 6;
@@ -59,7 +58,7 @@ pub fn fingerprint(simd: Simd) -> u32 {
             start: [numbers.bits(26) - (1 << 25); 4],
             half_sum: [numbers.bits(18) - (1 << 17); 4],
         });
-        let mut x = [Operand::zeroed(); 16];
+        let mut x = [Operand::ZERO; 16];
         simd.operands(grouped.bits, &numbers.array::<32>(15, 1 << 14), &mut x);
         let totals = y.first_chunk_mut().expect("8 of 16");
         simd.add_groups(grouped, &weights[..2 * grouped.bytes()], &x, &groups, totals);

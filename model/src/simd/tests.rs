@@ -62,7 +62,7 @@ proptest! {
         let exact: [i32; GROUP_ROWS] =
             core::array::from_fn(|row| i32::from(totals[row]) + (0..count).map(|g| part(g, row)).sum::<i32>());
         for simd in Simd::all() {
-            let mut operands = vec![Operand::zeroed(); x.len() / 2];
+            let mut operands = vec![Operand::ZERO; x.len() / 2];
             simd.operands(grouped.bits, x, &mut operands);
             let mut totals = totals.map(i32::from);
             simd.add_groups(grouped, &weights, &operands, &groups, &mut totals);
