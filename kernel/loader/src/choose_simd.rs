@@ -4,10 +4,11 @@
 //! own, which change from one version to the next. So a block of each of the model's matrices, where it lies in memory, is
 //! multiplied by zeros.
 use alloc::vec::Vec;
-use core::fmt;
+use core::{fmt, mem};
+use model::engine::EngineKind;
 use model::matrix::factors::GROUP_ROWS;
 use model::matrix::{Coding, Matrix, TILE_ROWS, tiles};
-use model::packed::Model;
+use model::packed::{Entry, Kind, Packed};
 use model::simd::self_test::fingerprint;
 use model::simd::{GROUPS, GroupOfX, Operand, Simd, Sse2, Sse41};
 use pc::clock::Clock;
@@ -39,21 +40,28 @@ impl fmt::Display for Choice {
     }
 }
 
-/// Tries the SIMD instructions that the CPU has, and names those that fail. Takes the fastest for this model; where
-/// there is no model in matrices, or no time-stamp counter, those that were mostly the fastest.
-pub fn choose_simd(cpu: &Cpu, clock: &Clock, model: Option<Model>) -> Choice {
-    let mut right: Vec<Simd> = usable(cpu).filter(|&simd| is_right(simd)).collect();
-    right.push(Simd::Scalar);
-    let Some(model) = model.filter(|_| right.len() > 1 && clock.tsc_hz() > 0) else {
-        let is_likely = |simd: &&Simd| cpu.is_tcg() || !matches!(simd, Simd::Sse41(_));
-        return Choice { simd: *right.iter().find(is_likely).unwrap_or(&Simd::Scalar), next: None };
-    };
-    let sample = Sample::new(&model);
-    let mut timed: Vec<(u64, Simd)> =
-        right.into_iter().map(|simd| (sample.nanos(simd, clock), simd)).collect();
-    timed.sort_unstable_by_key(|(nanos, _)| *nanos);
-    let [(fastest, simd), (second, next), ..] = timed[..] else { unreachable!("two and more") };
-    Choice { simd, next: Some((next, second * 10 / fastest.max(1))) }
+/// Tries the SIMD instructions that the CPU has, and names those that fail. Takes the fastest for this model; without a
+/// matrix or a time-stamp counter those that were mostly the fastest.
+pub fn choose_simd(cpu: &Cpu, clock: &Clock, packed: &Packed) -> Choice {
+    let mut right = usable(cpu).filter(|&simd| is_right(simd)).chain([Simd::Scalar]);
+    if clock.tsc_hz() == 0 || packed.header.engine != EngineKind::Int8 {
+        // QEMU's translator has SSE4.1's products in line. Processors are slow with them.
+        let likely = right.find(|simd| cpu.is_tcg() || !matches!(simd, Simd::Sse41(_)));
+        return Choice { simd: likely.unwrap_or(Simd::Scalar), next: None };
+    }
+    let sample = Sample::new(packed);
+    let mut best = (u64::MAX, Simd::Scalar);
+    let mut second = best;
+    for simd in right {
+        let timed = (sample.nanos(simd, clock), simd);
+        if timed.0 < best.0 {
+            second = mem::replace(&mut best, timed);
+        } else if timed.0 < second.0 {
+            second = timed;
+        }
+    }
+    let tenths = (second.0 != u64::MAX).then(|| (second.1, second.0 * 10 / best.0.max(1)));
+    Choice { simd: best.1, next: tenths }
 }
 
 /// The SIMD instructions that this CPU has, for after [`pc::cpu::set_up`].
@@ -76,58 +84,63 @@ fn is_right(simd: Simd) -> bool {
     is_right
 }
 
-/// A matrix of each kind, how many rows of blocks like its own there are, and zeros to multiply them by.
+/// What is measured: the first layer's matrices and the classifier.
 struct Sample<'m> {
-    matrices: [(Matrix<'m>, usize); 5],
+    packed: &'m Packed,
+    /// Zeros to multiply them by.
     operands: Vec<Operand>,
     groups: [GroupOfX; GROUPS],
 }
 
 impl<'m> Sample<'m> {
-    /// The first layer stands for all.
-    fn new(model: &Model<'m>) -> Self {
-        let (layer, layers) = (&model.layers[0], model.layers.len());
-        let matrices = [layer.wqkv, layer.wo, layer.w13, layer.w2].map(|matrix| (matrix, layers));
-        let [wqkv, wo, w13, w2] = matrices;
-        let matrices = [wqkv, wo, w13, w2, (model.classifier, 1)];
-        let columns = matrices.iter().map(|(matrix, _)| matrix.cols).max().unwrap_or_default();
+    fn new(packed: &'m Packed) -> Self {
+        let columns = Self::entries(packed).map(|entry| entry.cols as usize).max().unwrap_or_default();
         let operands = alloc::vec![Operand::ZERO; columns.next_multiple_of(32) / 2];
-        Self { matrices, operands, groups: [GroupOfX::ZERO; GROUPS] }
+        Self { packed, operands, groups: [GroupOfX::ZERO; GROUPS] }
     }
 
-    /// About how long all matrices take.
+    /// The matrices that are multiplied.
+    fn entries(packed: &Packed) -> impl Iterator<Item = &Entry> {
+        let of_first =
+            |entry: &&Entry| entry.layer == 0 && entry.kind != Kind::Embedding && entry.scales() > 0;
+        packed.header.entries.iter().filter(of_first)
+    }
+
+    /// About how long all matrices take: the first layer stands for all.
     fn nanos(&self, simd: Simd, clock: &Clock) -> u64 {
-        let of_matrix = |(matrix, times): &(Matrix, usize)| {
-            let mut repeats = LEAST_BYTES.div_ceil(matrix.block(0).len());
-            if cfg!(feature = "slow-simd") && matches!(simd, Simd::Sse41(_)) {
-                repeats *= 16; // for one test: what is slow must not be chosen
-            }
-            let fastest = (0..ROUNDS).map(|_| {
+        let of_matrix = |entry: &Entry| {
+            let block = self.packed.first_block(entry);
+            let repeats = LEAST_BYTES.div_ceil(block.len());
+            // For one test: what is slow must not be chosen.
+            let slowness = if cfg!(feature = "slow-simd") && matches!(simd, Simd::Sse41(_)) { 16 } else { 1 };
+            let mut fastest = u64::MAX;
+            for _ in 0..ROUNDS {
                 let start = clock.now();
-                (0..repeats).for_each(|_| self.multiply(simd, matrix));
-                clock.nanos_between(start, clock.now())
-            });
-            let all = (Matrix::blocks(matrix.rows) * times) as u64;
-            fastest.min().unwrap_or_default() * all / LEAST_BYTES.div_ceil(matrix.block(0).len()) as u64
+                for _ in 0..repeats * slowness {
+                    self.multiply(simd, entry, block);
+                }
+                fastest = fastest.min(clock.nanos_between(start, clock.now()));
+            }
+            let layers = if entry.kind == Kind::Classifier { 1 } else { self.packed.header.shape.n_layers };
+            fastest * (Matrix::blocks(entry.rows as usize) * layers / repeats) as u64
         };
-        self.matrices.iter().map(of_matrix).sum()
+        Self::entries(self.packed).map(of_matrix).sum()
     }
 
     /// The products of a block; of the groups of long rows the first ones.
-    fn multiply(&self, simd: Simd, matrix: &Matrix) {
-        let block = matrix.block(0);
+    #[inline(never)] // so that each time takes as long
+    fn multiply(&self, simd: Simd, entry: &Entry, block: &[u8]) {
         let mut y = [0; TILE_ROWS];
-        match matrix.coding {
+        match entry.coding {
             Coding::Rows => {
                 let tiles = tiles(block);
                 simd.add_products(tiles, &self.operands[..2 * tiles.len()], &mut y);
             }
             Coding::Groups(grouped) => {
-                let groups = &self.groups[..grouped.groups(matrix.cols).min(GROUPS)];
+                let groups = &self.groups[..grouped.groups(entry.cols as usize).min(GROUPS)];
                 let x = &self.operands[..groups.len() * grouped.columns / 2];
-                for (y, rows) in
-                    y.as_chunks_mut::<GROUP_ROWS>().0.iter_mut().zip(block.chunks(block.len() / 2))
-                {
+                let halves = block.chunks(block.len() / 2);
+                for (y, rows) in y.as_chunks_mut::<GROUP_ROWS>().0.iter_mut().zip(halves) {
                     simd.add_groups(grouped, &rows[..groups.len() * grouped.bytes()], x, groups, y);
                 }
             }

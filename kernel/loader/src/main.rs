@@ -60,7 +60,7 @@ extern "C" fn main(drive: u32) -> ! {
     ending::set_power_off(settings.exit);
     let (kernel, header) = read_kernel(&mut disk, &own);
     let (packed, plan, load) = load_model(&mut disk, &clock);
-    let choice = choose_simd(&cpu, &clock, packed.model());
+    let choice = choose_simd(&cpu, &clock, &packed);
     println!("simd    {choice}");
     let processors = if settings.cpus > 1 { acpi::processors() } else { None };
     let place = packed.address() as u32;

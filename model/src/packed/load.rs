@@ -68,6 +68,13 @@ impl Packed {
         self.payload.as_ptr().addr()
     }
 
+    /// The first block of an entry's matrix.
+    pub fn first_block(&self, entry: &Entry) -> &[u8] {
+        let payload = self.header.packed_bytes() - self.header.payload_bytes();
+        let at = (u64::from(entry.offset) - payload) as usize + size_of::<u32>() * entry.scales();
+        &cast_slice(&self.payload)[at..][..entry.coding.block_bytes(entry.cols as usize)]
+    }
+
     /// What every engine's model has.
     ///
     /// # Errors

@@ -30,9 +30,23 @@ impl Numbers {
         }
     }
 
-    /// So many numbers of so many bits, without signs or with them.
+    /// Fills `out` with numbers of so many bits, less `zero`.
+    #[inline(never)] // once, for all lengths
+    fn fill(&mut self, out: &mut [i32], bits: u32, zero: i32) {
+        out.fill_with(|| self.bits(bits) - zero);
+    }
+
+    /// Bytes.
+    #[inline(never)]
+    fn fill_bytes(&mut self, out: &mut [u8]) {
+        out.fill_with(|| self.bits(8) as u8);
+    }
+
+    /// So many numbers of so many bits, less `zero`.
     fn array<const N: usize>(&mut self, bits: u32, zero: i32) -> [i32; N] {
-        core::array::from_fn(|_| self.bits(bits) - zero)
+        let mut out = [0; N];
+        self.fill(&mut out, bits, zero);
+        out
     }
 }
 
@@ -43,8 +57,8 @@ pub fn fingerprint(simd: Simd) -> u32 {
     let mut crc = CRC32.digest();
     let mut add = |results: &[i32]| crc.update(bytemuck::cast_slice(results));
 
-    let tiles: [Tile; LENGTH] =
-        core::array::from_fn(|_| Tile(numbers.array::<TILE_BYTES>(8, 0).map(|byte| byte as u8)));
+    let mut tiles = [Tile::ZERO; LENGTH];
+    tiles.iter_mut().for_each(|tile| numbers.fill_bytes(&mut tile.0));
     add(&[simd.load(&tiles) as i32]);
 
     let mut y = [-WEIGHT_ZERO; TILE_ROWS];
@@ -53,7 +67,8 @@ pub fn fingerprint(simd: Simd) -> u32 {
     add(&y);
 
     for grouped in [Grouped::four(16), Grouped::eight(16), Grouped::eight_with_offsets(16)] {
-        let weights = numbers.array::<{ 2 * MOST_BYTES }>(8, 0).map(|byte| byte as u8);
+        let mut weights = [0; 2 * MOST_BYTES];
+        numbers.fill_bytes(&mut weights);
         let groups = [(); 2].map(|()| GroupOfX {
             start: [numbers.bits(26) - (1 << 25); 4],
             half_sum: [numbers.bits(18) - (1 << 17); 4],
