@@ -2,7 +2,7 @@
 //! on one.
 use super::{CACHED_ZERO, COLUMNS, GroupOfX, Operand, Pair, Simd};
 use crate::crc32::CRC32;
-use crate::matrix::{Grouped, TILE_BYTES, TILE_ROWS, Tile, WEIGHT_ZERO};
+use crate::matrix::{Grouped, TILE_ROWS, Tile, WEIGHT_ZERO};
 
 /// Tiles and rows of pairs.
 const LENGTH: usize = 6;

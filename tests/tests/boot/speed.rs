@@ -38,9 +38,13 @@ pub fn cases() -> Vec<Trial> {
         case("speed::clock_without_tsc_in_square_wave_mode", || {
             clock_without_tsc(Some(Faults { square_wave: true, ..Faults::default() }))
         }),
-        case("speed::broken_simd_is_left_out", broken_simd),
-        case("speed::sse41_in_tcg", || names_kernel(Some("max"), "SSE4.1")),
-        case("speed::sse2_without_sse41", || names_kernel(Some("qemu64"), "SSE2")),
+        case("speed::broken_simd_is_left_out", || {
+            let failures = ["cpu     SSE4.1 calculates wrong here", "cpu     SSE2 calculates wrong here"];
+            changed_loader("break-simd", &[&failures[..], &["simd    no SIMD"]].concat())
+        }),
+        case("speed::slow_simd_is_not_chosen", || changed_loader("slow-simd", &["simd    SSE2, "])),
+        case("speed::sse41_in_tcg", || names_kernel(Some("max"), "SSE4.1, ")),
+        case("speed::sse2_without_sse41", || names_kernel(Some("qemu64"), "SSE2, ")),
         case("speed::no_simd_on_a_pentium", || names_kernel(Some("pentium"), "no SIMD")),
     ]
 }
@@ -97,12 +101,12 @@ fn clock_without_tsc(faults: Option<Faults>) -> Result<(), Trouble> {
     ensure(all < age, || format!("{all:?} in all, in {age:?}: {report:?}"))
 }
 
-/// A loader whose SIMD kernels are wrong says so, and the story is the same.
-fn broken_simd() -> Result<(), Trouble> {
+/// A loader whose SIMD is changed by a feature says what it makes of it, and the story is the same.
+fn changed_loader(feature: &str, all: &[&str]) -> Result<(), Trouble> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is above");
     let wrong = |error: &dyn std::fmt::Display| Trouble::Wrong(error.to_string());
-    let loader = compile(root, &root.join("target/machine-break-simd"), LOADER, &["break-simd"])
-        .map_err(|error| wrong(&error))?;
+    let folder = root.join(format!("target/machine-{feature}"));
+    let loader = compile(root, &folder, LOADER, &[feature]).map_err(|error| wrong(&error))?;
     let mut code = MachineCode {
         loader: Program::loader(&loader).map_err(|error| wrong(&error))?,
         ..embedded::machine_code()
@@ -115,8 +119,7 @@ fn broken_simd() -> Result<(), Trouble> {
     let (_, log) = qemu.boot(&golden.image)?.wait_for_end()?;
     let transcript = Transcript::parse(&log);
     compare(&transcript, &golden)?;
-    for says in ["cpu     SSE4.1 calculates wrong here", "cpu     SSE2 calculates wrong here", ", no SIMD, "]
-    {
+    for says in all {
         ensure(transcript.text.contains(says), || format!("no '{says}' in:\n{}", transcript.text))?;
     }
     Ok(())
@@ -128,6 +131,6 @@ fn names_kernel(cpu: Option<&'static str>, kernel: &str) -> Result<(), Trouble> 
     let mut machine = Qemu { cpu, ..Qemu::q35() }.boot(&golden.image)?;
     let (_, log) = machine.wait_for_end()?;
     let text = Transcript::parse(&log).text;
-    let says = format!(", {kernel}, ");
+    let says = format!("simd    {kernel}");
     ensure(text.contains(&says), || format!("no '{says}' in:\n{text}"))
 }
