@@ -7,10 +7,10 @@ use alloc::vec::Vec;
 use core::{fmt, mem};
 use model::engine::EngineKind;
 use model::matrix::factors::GROUP_ROWS;
-use model::matrix::{Coding, Matrix, TILE_ROWS, tiles};
+use model::matrix::{Coding, GROUPS, Matrix, TILE_ROWS, tiles};
 use model::packed::{Entry, Kind, Packed};
 use model::simd::self_test::fingerprint;
-use model::simd::{GROUPS, GroupOfX, Operand, Simd, Sse2, Sse41};
+use model::simd::{GroupOfX, Operand, Simd, Sse2, Sse41};
 use pc::clock::Clock;
 use pc::cpu::{Cpu, Features};
 use pc::println;
@@ -89,14 +89,14 @@ struct Sample<'m> {
     packed: &'m Packed,
     /// Zeros to multiply them by.
     operands: Vec<Operand>,
-    groups: [GroupOfX; GROUPS],
+    groups: Vec<GroupOfX>,
 }
 
 impl<'m> Sample<'m> {
     fn new(packed: &'m Packed) -> Self {
         let columns = Self::entries(packed).map(|entry| entry.cols as usize).max().unwrap_or_default();
         let operands = alloc::vec![Operand::ZERO; columns.next_multiple_of(32) / 2];
-        Self { packed, operands, groups: [GroupOfX::ZERO; GROUPS] }
+        Self { packed, operands, groups: alloc::vec![GroupOfX::ZERO; GROUPS] }
     }
 
     /// The matrices that are multiplied.
