@@ -9,7 +9,7 @@ use unreallm as _; // its build script has made the programs
 /// where the flag that a 486 lacks can be changed.
 const PERMITS: &[Permit] = &[
     Permit { function: "::sse2", features: &[SSE, SSE2, CMOV] },
-    Permit { function: "::sse41::", features: &[SSE, SSE2, SSE3, SSE4_1, CMOV] },
+    Permit { function: "::sse41", features: &[SSE, SSE2, SSE3, SSE4_1, CMOV] },
     // `Cpu::detect` and the clock's calibration are parts of it.
     Permit { function: "loader::main", features: &[CPUID, TSC] },
     Permit { function: "<pc::clock::Clock>::", features: &[TSC] },
