@@ -14,9 +14,10 @@ use crate::allocation::Allocator;
 use crate::fixed::{Scale, absmax};
 use crate::matrix::factors::GROUP_ROWS;
 use crate::matrix::{
-    Coding, GROUPED_ACTIVATION, Grouped, Matrix, SCALE_BITS, TILE_COLS, TILE_ROWS, WEIGHT_ZERO, tiles,
+    Coding, GROUPED_ACTIVATION, GROUPS, Grouped, Matrix, PRODUCT_SHIFT, SCALE_BITS, TILE_COLS, TILE_ROWS,
+    WEIGHT_ZERO, tiles,
 };
-use crate::simd::{GROUPS, GroupOfX, Operand, PRODUCT_SHIFT, Simd};
+use crate::simd::{GroupOfX, Operand, Simd};
 use crate::workers::Processors;
 use alloc::vec::Vec;
 

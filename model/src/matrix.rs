@@ -9,7 +9,9 @@
 mod coding;
 pub mod factors;
 
-pub use coding::{Bits, Coding, GROUPED_ACTIVATION, Grouped, O_BITS};
+pub use coding::{
+    Bits, Coding, GROUPED_ACTIVATION, GROUPS, Grouped, MORE_WITHOUT_OFFSETS, O_BITS, PRODUCT_SHIFT, SUM_SHIFT,
+};
 use factors::{Factors, GROUP_ROWS};
 
 use crate::fixed::Scale;

@@ -15,12 +15,20 @@
 //! The product of a group, and what keeps it in 32 bits: [`crate::matmul`].
 use super::factors::{D_BYTES, D_O_BYTES, GROUP_ROWS};
 use super::{TILE_BYTES, TILE_COLS, TILE_ROWS};
-use crate::simd::{MORE_WITHOUT_OFFSETS, SUM_SHIFT};
 
 /// The largest magnitude of x, what a matrix in groups is multiplied by.
 pub const GROUPED_ACTIVATION: i32 = (1 << 14) - 1;
 /// Bits of the factor o, with its sign.
 pub const O_BITS: u32 = 12;
+
+/// A group's sum loses so many bits before it is multiplied,
+pub const SUM_SHIFT: u32 = 3;
+/// and so many more where there are no offsets.
+pub const MORE_WITHOUT_OFFSETS: u32 = 3;
+/// A group's product loses so many bits before it is added to others.
+pub const PRODUCT_SHIFT: u32 = 6;
+/// So many groups can be added: 2^6 numbers below 2^(31 - 6).
+pub const GROUPS: usize = 1 << PRODUCT_SHIFT;
 
 /// Bits of a code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -21,7 +21,9 @@
 #[cfg(doc)]
 use crate::matrix::WEIGHT_ZERO;
 use crate::matrix::factors::GROUP_ROWS;
-use crate::matrix::{Bits, Grouped, TILE_COLS, TILE_ROWS, Tile};
+use crate::matrix::{
+    Bits, Grouped, MORE_WITHOUT_OFFSETS, PRODUCT_SHIFT, SUM_SHIFT, TILE_COLS, TILE_ROWS, Tile,
+};
 use bytemuck::{Pod, Zeroable};
 #[cfg(target_arch = "x86")]
 use core::arch::x86 as intrinsics;
@@ -94,15 +96,7 @@ pub const CACHED_ZERO: i32 = 1 << 11;
 /// Columns of pairs that are handled at once.
 pub const COLUMNS: usize = 8;
 
-/// A group's sum loses so many bits before it is multiplied,
-pub const SUM_SHIFT: u32 = 3;
-/// and so many more where there are no offsets.
-pub const MORE_WITHOUT_OFFSETS: u32 = 3;
-/// A group's product loses so many bits before it is added to others.
-pub const PRODUCT_SHIFT: u32 = 6;
 const _: () = assert!(SUM_SHIFT == 3 && MORE_WITHOUT_OFFSETS == 3 && PRODUCT_SHIFT == 6, "in assembly");
-/// So many groups can be added: 2^6 numbers below 2^(31 - 6).
-pub const GROUPS: usize = 1 << PRODUCT_SHIFT;
 
 /// Numbers of at most 16 bits with the sign, as the instructions want what they multiply by: two, or a
 /// quarter of eight.
