@@ -62,17 +62,19 @@ pub fn fingerprint(simd: Simd) -> u32 {
     add(&[simd.load(&tiles) as i32]);
 
     let mut y = [-WEIGHT_ZERO; TILE_ROWS];
-    let x: [_; LENGTH] = core::array::from_fn(|_| simd.four(numbers.array(16, 1 << 15)));
+    let mut x = [[Operand::ZERO; 2]; LENGTH];
+    x.fill_with(|| simd.four(numbers.array(16, 1 << 15)));
     simd.add_products(&tiles, x.as_flattened(), &mut y);
     add(&y);
 
     for grouped in [Grouped::four(16), Grouped::eight(16), Grouped::eight_with_offsets(16)] {
         let mut weights = [0; 2 * MOST_BYTES];
         numbers.fill_bytes(&mut weights);
-        let groups = [(); 2].map(|()| GroupOfX {
-            start: [numbers.bits(26) - (1 << 25); 4],
-            half_sum: [numbers.bits(18) - (1 << 17); 4],
-        });
+        let mut groups = [GroupOfX::ZERO; 2];
+        for group in &mut groups {
+            group.start = [numbers.bits(26) - (1 << 25); 4];
+            group.half_sum = [numbers.bits(18) - (1 << 17); 4];
+        }
         let mut x = [Operand::ZERO; 16];
         simd.operands(grouped.bits, &numbers.array::<32>(15, 1 << 14), &mut x);
         let totals = y.first_chunk_mut().expect("8 of 16");
@@ -80,7 +82,8 @@ pub fn fingerprint(simd: Simd) -> u32 {
         add(&y);
     }
 
-    let scales: [[u32; 8]; 2] = [(); 2].map(|()| numbers.array(16, 0).map(|scale| scale as u32));
+    let mut scales = [[0; 8]; 2];
+    scales.as_flattened_mut().fill_with(|| numbers.bits(16) as u32);
     let max = simd.rescale(y.as_chunks_mut().0, &scales, 3);
     add(&y);
     simd.distances(y.as_chunks_mut().0, max, max as u32 / 2);
@@ -88,9 +91,10 @@ pub fn fingerprint(simd: Simd) -> u32 {
     simd.rescale(y.as_chunks_mut().0, &scales[..1], 1);
     add(&y);
 
-    let pairs: [Pair; LENGTH * COLUMNS] =
-        core::array::from_fn(|_| numbers.array(12, 0).map(|number| number as u16));
-    let x = core::array::from_fn::<_, LENGTH, _>(|_| {
+    let mut pairs: [Pair; LENGTH * COLUMNS] = [[0; 2]; LENGTH * COLUMNS];
+    pairs.as_flattened_mut().fill_with(|| numbers.bits(12) as u16);
+    let mut x = [Operand::ZERO; LENGTH];
+    x.fill_with(|| {
         let [x0, x1] = numbers.array(15, 1 << 14);
         simd.two(x0, x1)
     });
