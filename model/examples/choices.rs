@@ -11,7 +11,9 @@ use model::engine::{Engine, EngineKind};
 use model::host::checkpoint::Checkpoint;
 use model::host::fp32::{Fp32, Rounding, Weights};
 use model::host::pack::pack_in_memory;
-use model::host::refine::{self, Steps, refine};
+use model::host::refine::requested::{self, TEXTS, text_tokens};
+use model::host::refine::small::{self, Steps};
+use model::host::refine::write_texts;
 use model::host::score::{log_softmax, reference_reads, stories, story_tokens};
 use model::host::vocabulary::llama2c;
 use model::int8::Int8;
@@ -237,7 +239,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let pack = |checkpoint: &mut _, engine| pack_in_memory(engine, checkpoint, &vocabulary, "choices");
     engine("the int8 engine, weights rounded to the nearest", &packed);
     let none = Steps { correction: false, factors: false, feedback: false };
-    if refine::is_for(&weights.shape) {
+    if small::is_for(&weights.shape) {
         for (name, steps) in [
             ("each row's scale by its input", none),
             ("w2's columns with factors", Steps { factors: true, ..none }),
@@ -247,10 +249,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             ("all of these", Steps::ALL),
         ] {
             let mut packed = pack(&mut checkpoint, EngineKind::Int8)?;
-            refine(&mut packed, &weights, steps);
+            small::refine(&mut packed, &weights, steps);
             engine(&format!("the int8 engine, weights refined: {name}"), &packed);
         }
     }
+    let mut requested = pack(&mut checkpoint, EngineKind::Int8)?;
+    let texts = write_texts(&requested, TEXTS, text_tokens(context), |_, _| {});
+    requested::refine(&mut requested, &mut checkpoint, &texts, |_, _| {})?;
+    engine("the int8 engine, weights refined on request, as larger models are", &requested);
     if weights.shape == Shape::STORIES260K {
         let packed = pack(&mut checkpoint, EngineKind::Sectorllm)?;
         let sector = measure.cost(|| {

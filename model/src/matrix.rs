@@ -133,7 +133,7 @@ mod tests {
     fn a_gathered_row_is_the_row_that_was_quantized() {
         for cols in [4, 6, 7, 33] {
             let weights: Vec<f32> = (0..20 * cols).map(|i| ((i * 37 % 101) as f32 - 50.0) / 25.0).collect();
-            let matrix = quantize_matrix(&[&weights], cols, 16);
+            let matrix = quantize_matrix(&[&weights], cols, 16, None);
             let matrix = matrix.view();
             let mut row = vec![0; cols];
             for r in 0..20 {

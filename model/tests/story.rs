@@ -10,7 +10,7 @@ use model::host::checkpoint::Checkpoint;
 use model::host::fp32::{Fp32, Weights};
 use model::host::pack::pack_in_memory;
 use model::host::processors::Threads;
-use model::host::refine::{Steps, refine};
+use model::host::refine::small::{Steps, refine};
 use model::host::score::{Summary, read_story, stories, story_tokens};
 use model::host::vocabulary::llama2c;
 use model::int8::Int8;

@@ -69,6 +69,11 @@ pub struct ModelArgs {
     /// Tokens of context [default: as many as the model has, at most 2048, or what fits]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub context: Option<u32>,
+    /// Round F32, F16 and BF16 weights more finely, as texts that the model writes itself ask for: minutes the first
+    /// time, then kept in the cache; the machine is as fast as without. Codes of few bits stay as they are; llama2.c
+    /// checkpoints of at most 2^20 weights are always rounded so
+    #[arg(long)]
+    pub refine: bool,
 }
 
 /// Which engine runs the model.
@@ -321,6 +326,9 @@ pub struct WebArgs {
     /// The tokenizer, where it is neither in the model nor found beside it
     #[arg(short = 'z', long, value_name = "FILE")]
     pub tokenizer: Option<PathBuf>,
+    /// Round F32, F16 and BF16 weights more finely, as for run
+    #[arg(long)]
+    pub refine: bool,
     /// The folder to write the page into
     #[arg(short, long, value_name = "DIR", required_unless_present = "serve")]
     pub output: Option<PathBuf>,

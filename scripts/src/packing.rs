@@ -10,11 +10,9 @@ use model::{
     engine::EngineKind,
     host::{
         checkpoint::{Checkpoint, CheckpointError},
-        fp32::Weights,
         gguf::check_file_name,
         pack::{PackError, pack, plan},
         packed::fit_name,
-        refine,
         vocabulary::{TokenizerError, llama2c, pack_gguf},
     },
     packed::{Packed, PackedHeader},
@@ -22,8 +20,12 @@ use model::{
     vocabulary::Vocabulary,
 };
 
-use crate::calibration;
+use crate::kept::Kept;
 use crate::models::{Folders, Found, ModelFile, ModelsError};
+use crate::{
+    calibration,
+    refining::{Refining, refine_requested, refine_small},
+};
 
 /// Where a checkpoint's bytes come from.
 pub trait ReadSeek: Read + Seek {}
@@ -106,6 +108,8 @@ pub struct PackInput {
     pub file: String,
     /// The checkpoint.
     pub checkpoint: Checkpoint<Box<dyn ReadSeek>>,
+    /// Whether somebody asked that its weights be refined for the int8 engine ([`crate::refining`]).
+    pub refine: bool,
     /// Where the checkpoint is, if it is a file.
     path: Option<PathBuf>,
     /// Its vocabulary, packed.
@@ -152,7 +156,7 @@ impl PackInput {
             ModelFile::OnDisk(path) => Some(path.clone()),
             ModelFile::BuiltIn(..) => None,
         };
-        Ok(Self { name: found.name.clone(), file, checkpoint, path, vocabulary })
+        Ok(Self { name: found.name.clone(), file, checkpoint, refine: false, path, vocabulary })
     }
 
     /// The model's vocabulary.
@@ -177,7 +181,7 @@ impl PackInput {
         engine: EngineKind,
         out: &mut W,
     ) -> Result<PackedHeader, PackingError> {
-        if !self.is_calibrated(engine) && !self.is_refined(engine) {
+        if !self.is_calibrated(engine) && self.refining(engine) == Refining::No {
             return self.pack_as_it_is(engine, out);
         }
         let packed = self.pack_in_memory(engine)?;
@@ -194,27 +198,34 @@ impl PackInput {
         let mut out = Cursor::new(Vec::new());
         self.pack_as_it_is(engine, &mut out)?;
         let mut packed = Packed::read(&mut &out.into_inner()[..]).expect("what was just packed can be read");
+        let refining = self.refining(engine);
+        let kept = match self.is_calibrated(engine) || refining == Refining::Requested {
+            true => self.path.as_deref().and_then(Kept::of),
+            false => None,
+        };
         if self.is_calibrated(engine) {
-            calibration::apply(&mut packed, &self.name, self.path.as_deref());
+            calibration::apply(&mut packed, &self.name, kept.as_ref());
         }
-        if self.is_refined(engine) {
-            let broken = |cause| PackingError::Checkpoint { file: self.file.clone(), cause };
-            let weights = Weights::read(&mut self.checkpoint).map_err(broken)?;
-            refine::refine(&mut packed, &weights, refine::Steps::ALL);
-        }
+        let (checkpoint, name) = (&mut self.checkpoint, &self.name);
+        let refined = match refining {
+            Refining::No => Ok(()),
+            Refining::Small => refine_small(&mut packed, checkpoint, name, self.refine),
+            Refining::Requested => refine_requested(&mut packed, checkpoint, name, kept.as_ref()),
+        };
+        refined.map_err(|cause| PackingError::Checkpoint { file: self.file.clone(), cause })?;
         Ok(packed)
-    }
-
-    /// Small models of llama2.c's kind: large ones lose less by rounding, and would take long.
-    fn is_refined(&self, engine: EngineKind) -> bool {
-        engine == EngineKind::Int8
-            && matches!(self.checkpoint, Checkpoint::Llama2c(_))
-            && refine::is_for(&self.shape())
     }
 
     /// llama2.c's models are known to need no more than Q16.16 holds.
     fn is_calibrated(&self, engine: EngineKind) -> bool {
         engine == EngineKind::Int8 && matches!(self.checkpoint, Checkpoint::Gguf(_))
+    }
+
+    fn refining(&self, engine: EngineKind) -> Refining {
+        match engine {
+            EngineKind::Int8 => Refining::of(&self.checkpoint, self.refine),
+            _ => Refining::No,
+        }
     }
 
     fn pack_as_it_is<W: Write + Seek>(

@@ -149,6 +149,57 @@ fn what_cannot_be_packed_is_one_sentence_and_leaves_no_image() {
 }
 
 #[test]
+fn a_refined_model_is_kept_and_the_same_every_time() {
+    let unreal = Unreal::new();
+    let synth = "synth 32,64,2,2,1,300,24 --gguf";
+    for (file_type, file) in [("F16", "numbers.gguf"), ("Q8_0", "codes.gguf")] {
+        let args = format!("{synth} {file_type} -o {file}");
+        assert!(unreal.run(&args.split(' ').collect::<Vec<_>>()).status.success());
+    }
+    let image = |file: &str, more: &[&str]| {
+        let output = unreal.run(&[&["image", file, "-o", "disk.img", "-i", "a"], more].concat());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        (fs::read(unreal.path("disk.img")).unwrap(), said)
+    };
+    let (plain, _) = image("numbers.gguf", &[]);
+    let (first, said) = image("numbers.gguf", &["--refine"]);
+    assert!(first != plain && first.len() == plain.len() && said.is_empty(), "{said}");
+    let kept =
+        unreal.path(&format!(".cache/unreallm/refined-{}-24", model::host::refine::requested::VERSION));
+    let file = fs::read_dir(&kept).unwrap().next().unwrap().unwrap().path();
+    assert!(image("numbers.gguf", &["--refine"]).0 == first, "what is kept is another model");
+    // What is damaged is made again.
+    fs::write(&file, b"damaged").unwrap();
+    assert!(image("numbers.gguf", &["--refine"]).0 == first, "the same work gives another model");
+    assert!(fs::metadata(&file).unwrap().len() > 7);
+    assert!(image("numbers.gguf", &[]).0 == plain, "without --refine it is as it was");
+    let (codes, said) = image("codes.gguf", &["--refine"]);
+    assert!(said.starts_with("codes: ") && said.trim_end().ends_with("nothing to refine."), "{said}");
+    assert!(codes == image("codes.gguf", &[]).0);
+    assert_eq!(fs::read_dir(kept).unwrap().count(), 1);
+    let sentence =
+        unreal.refused(&["image", "numbers.gguf", "-o", "x.img", "--refine", "--engine", "sector"]);
+    assert!(sentence.starts_with("--refine is for the engine int8"), "{sentence}");
+}
+
+#[test]
+fn a_small_checkpoint_is_refined_in_any_case_and_one_sentence_says_so() {
+    let unreal = Unreal::new();
+    let image = |more: &[&str]| {
+        let output = unreal.run(&[&["image", "bedtime260K", "-o", "disk.img"], more].concat());
+        assert!(output.status.success());
+        (fs::read(unreal.path("disk.img")).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (plain, said) = image(&[]);
+    assert_eq!(said, "");
+    let (asked, said) = image(&["--refine"]);
+    assert!(asked == plain, "--refine gives a small checkpoint other weights");
+    assert!(said.starts_with("bedtime260K: a llama2.c checkpoint of at most 1048576 weights"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[test]
 fn a_story_that_the_machine_would_refuse_is_refused_before_the_boot() {
     let unreal = Unreal::new();
     unreal.file("tok512.bin", TOKENIZER);

@@ -2,6 +2,7 @@
 pub mod calibrate;
 pub mod checkpoint;
 pub mod coding;
+pub mod dense;
 pub mod foreign;
 pub mod fp32;
 pub mod gguf;

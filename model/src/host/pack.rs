@@ -3,7 +3,8 @@
 use super::checkpoint::{Checkpoint, CheckpointError, Weight};
 use super::coding::{Choice, choose, parts, weights};
 use super::quantize::{
-    QuantizedMatrix, fraction_bits_after_norm, quantize_groups, quantize_matrix, quantize_norm_weight,
+    Feeding, QuantizedMatrix, fraction_bits_after_norm, quantize_groups, quantize_matrix,
+    quantize_norm_weight,
 };
 use super::sectorllm::sectorllm_bytes;
 use crate::crc32::CRC32_OF_MANY;
@@ -157,17 +158,18 @@ fn tensor<R: Read + Seek>(
         Kind::Sectorllm => return Ok(sectorllm_bytes(checkpoint)?),
         _ => {}
     }
-    let matrix = matrix(checkpoint, residual_bits, entry)?;
+    let matrix = matrix(checkpoint, residual_bits, entry, None)?;
     entry.exponent = matrix.exponent;
     entry.fraction_bits = matrix.fraction_bits;
     Ok([bytemuck::cast_slice(&matrix.scales), matrix.blocks()].concat())
 }
 
-/// A matrix as its entry has it.
-fn matrix<R: Read + Seek>(
+/// A matrix as its entry has it. `feeding`: how errors of rounding are fed on, if they are.
+pub(super) fn matrix<R: Read + Seek>(
     checkpoint: &mut Checkpoint<R>,
     residual_bits: i32,
     entry: &Entry,
+    feeding: Option<&Feeding>,
 ) -> Result<QuantizedMatrix, CheckpointError> {
     let (kind, layer) = (entry.kind, entry.layer.into());
     let Choice { coding, as_codes } = choose(checkpoint, kind, layer);
@@ -192,9 +194,10 @@ fn matrix<R: Read + Seek>(
     };
     let cols = entry.cols as usize;
     Ok(match coding {
-        Coding::Rows => quantize_matrix(&rows, cols, fraction_bits),
+        Coding::Rows => quantize_matrix(&rows, cols, fraction_bits, feeding),
         Coding::Groups(grouped) => {
-            quantize_groups(&parts(checkpoint, kind, layer, as_codes)?, cols, grouped, fraction_bits)
+            let parts = parts(checkpoint, kind, layer, as_codes)?;
+            quantize_groups(&parts, cols, grouped, fraction_bits, feeding)
         }
     })
 }

@@ -1,10 +1,13 @@
 //! The packed model as bytes: how it is written, and read from a file.
+use super::quantize::QuantizedMatrix;
+use crate::crc32::CRC32_OF_MANY;
 use crate::engine::EngineKind;
 use crate::packed::header::{FLAG_SECTORLLM, FLAG_SHARED, Line, Prefix, crc_of};
-use crate::packed::{HEADER_PREFIX, MAGIC, NAME_BYTES, Packed, PackedHeader, VERSION};
+use crate::packed::{Entry, HEADER_PREFIX, Kind, MAGIC, NAME_BYTES, Packed, PackedHeader, VERSION};
 use crate::shape::Shape;
 use crate::source::Source;
-use bytemuck::{Zeroable, bytes_of, cast_slice};
+use bytemuck::{Zeroable, bytes_of, cast_slice, cast_slice_mut};
+use std::ops::Range;
 
 impl Packed {
     /// Writes the packed model as a disk holds it.
@@ -14,6 +17,45 @@ impl Packed {
     pub fn write_to(&self, out: &mut impl std::io::Write) -> std::io::Result<()> {
         out.write_all(&self.header.to_bytes())?;
         out.write_all(cast_slice(&self.payload))
+    }
+
+    /// Puts a matrix in the place of entry `at`'s, with the same coding and as many rows and columns. Then
+    /// [`Packed::seal`].
+    pub fn replace_matrix(&mut self, at: usize, matrix: &QuantizedMatrix) {
+        let entry = &mut self.header.entries[at];
+        assert_eq!(entry.coding, matrix.coding);
+        entry.exponent = matrix.exponent;
+        entry.fraction_bits = matrix.fraction_bits;
+        self.tensor_mut(at).copy_from_slice(&[cast_slice(&matrix.scales), matrix.blocks()].concat());
+    }
+
+    /// The number of the entry that is a layer's tensor; of those that are in no layer, layer 0's.
+    pub fn position(&self, kind: Kind, layer: usize) -> Option<usize> {
+        let is_it = |entry: &Entry| (entry.kind, usize::from(entry.layer)) == (kind, layer);
+        self.header.entries.iter().position(is_it)
+    }
+
+    /// The bytes of entry `at`'s tensor.
+    pub fn tensor(&self, at: usize) -> &[u8] {
+        &cast_slice(&self.payload)[self.place(at)]
+    }
+
+    /// The same, to be changed. Then [`Packed::seal`].
+    pub fn tensor_mut(&mut self, at: usize) -> &mut [u8] {
+        let place = self.place(at);
+        &mut cast_slice_mut(&mut self.payload)[place]
+    }
+
+    /// Where entry `at`'s tensor is in the payload.
+    fn place(&self, at: usize) -> Range<usize> {
+        let entry = &self.header.entries[at];
+        let start = (entry.offset - PackedHeader::bytes_for(self.header.entries.len())) as usize;
+        start..start + entry.bytes() as usize
+    }
+
+    /// Has the header tell the CRC of what the tensors are now.
+    pub fn seal(&mut self) {
+        self.header.payload_crc = CRC32_OF_MANY.checksum(cast_slice(&self.payload));
     }
 
     /// The packed model as a disk holds it.

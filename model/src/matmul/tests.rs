@@ -35,7 +35,7 @@ proptest! {
     #[test]
     fn product_is_near_the_real_one((rows, x) in random_case()) {
         let weights: Vec<f32> = rows.concat();
-        let matrix = quantize_matrix(&[&weights], x.len(), 16);
+        let matrix = quantize_matrix(&[&weights], x.len(), 16, None);
         let mut input = Activations::new(&mut Allocator::default(), x.len(), Simd::Scalar);
         input.quantize(&x, Scale::new(1, -16), Coding::Rows);
         let mut y = vec![0; rows.len()];
@@ -51,7 +51,7 @@ proptest! {
     #[test]
     fn all_simd_gives_the_same_integers((rows, x) in random_case(), byte: u8) {
         let weights: Vec<f32> = rows.concat();
-        let mut matrix = quantize_matrix(&[&weights], x.len(), 16);
+        let mut matrix = quantize_matrix(&[&weights], x.len(), 16, None);
         for (i, tile) in matrix.tiles.iter_mut().enumerate() {
             tile.0[i % 64] = byte; // also weights that the packer would not write
         }

@@ -171,7 +171,8 @@ pub fn measure(args: &BenchArgs) -> Result<Measurements, CommandError> {
 
 /// A model by its name, or a random one of a shape's name.
 fn open(name: &str, args: &BenchArgs, folder: &Path) -> Result<Subject, CommandError> {
-    let model = |model: String| ModelArgs { model, tokenizer: args.tokenizer.clone(), context: None };
+    let tokenizer = || args.tokenizer.clone();
+    let model = |model: String| ModelArgs { model, tokenizer: tokenizer(), context: None, refine: false };
     let input = match parse_shape(name) {
         Ok(shape) => {
             let path = folder.join(format!("{}.bin", name.replace(',', "-")));

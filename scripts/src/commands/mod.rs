@@ -67,6 +67,10 @@ pub enum CommandError {
     Tokenize(#[from] tokenize::TokenizeError),
     #[error("{name} is not a published model; published are {}", crate::published::names())]
     NotPublished { name: String },
+    #[error(
+        "--refine is for the engine int8: the 1356-byte mode rounds as sectorllm does; leave one of the two out"
+    )]
+    RefinedSector,
     #[error("no folder for temporary files: {0}")]
     Temporary(std::io::Error),
 }
@@ -75,7 +79,9 @@ pub enum CommandError {
 pub fn open_model(args: &ModelArgs) -> Result<PackInput, CommandError> {
     let folders = Folders::of_user();
     let found = locate(&args.model, &folders, Fetcher::of_user, |line| eprintln!("{line}"))?;
-    Ok(PackInput::open(&found, args.tokenizer.as_deref(), args.context, &folders)?)
+    let mut input = PackInput::open(&found, args.tokenizer.as_deref(), args.context, &folders)?;
+    input.refine = args.refine;
+    Ok(input)
 }
 
 /// The boot settings that the command line asks for.
@@ -143,6 +149,9 @@ pub fn write_image(
 ) -> Result<Written, CommandError> {
     let settings = settings(story)?;
     let sectors = settings.to_sectors()?;
+    if model.refine && story.engine == EngineName::Sector {
+        return Err(CommandError::RefinedSector);
+    }
     let mut input = open_model(model)?;
     check_story(&settings, &input)?;
     let engine = story.engine.into();

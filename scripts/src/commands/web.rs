@@ -28,7 +28,8 @@ pub fn web(args: &WebArgs) -> Result<(), CommandError> {
 pub fn write(args: &WebArgs, folder: &Path) -> Result<(), CommandError> {
     let mut page = Page::begin(folder, args.bios.as_deref(), |line| eprintln!("{line}"))?;
     for model in &args.models {
-        let named = ModelArgs { model: model.clone(), tokenizer: args.tokenizer.clone(), context: None };
+        let (model, tokenizer) = (model.clone(), args.tokenizer.clone());
+        let named = ModelArgs { model, tokenizer, context: None, refine: args.refine };
         let model = images::write(&mut open_model(&named)?, page.path())?;
         println!("{}: {}", model.name, model.about);
         page.add(model)?;

@@ -1,39 +1,30 @@
 //! Weights in groups: a GGUF's codes as they are, or numbers rounded to 8 bits.
-use super::{QuantizedMatrix, absmax, exponent_for};
-use crate::host::gguf::{Affine, Codes};
+use super::rows::{Group, Part, Row, code_limit, unit_of};
+use super::{Feeding, QuantizedMatrix, feeding::round_rows, scale_exponent};
 use crate::matrix::factors::{Factors, GROUP_ROWS, pack};
-use crate::matrix::{Bits, Coding, Grouped, Matrix, O_BITS, SCALE_BITS, TILE_BYTES, TILE_ROWS, Tile};
+use crate::matrix::{Bits, Coding, Grouped, Matrix, TILE_BYTES, TILE_ROWS, Tile, WEIGHT_ZERO};
 use rayon::prelude::*;
-use std::ops::RangeInclusive;
 
-/// Some rows of a matrix.
-pub enum Part {
-    /// As numbers (rows, cols).
-    Numbers(Vec<f32>),
-    /// As codes.
-    Codes {
-        /// The codes (rows, cols) with their groups' scales and offsets.
-        codes: Codes,
-        /// Which codes there are.
-        range: RangeInclusive<i8>,
-    },
-}
-
-/// A group of a row before its factors are integers: `d · (code - middle) + o`.
-struct Group {
-    codes: [u8; 32],
-    d: f64,
-    o: f64,
-}
+/// How many factors d are tried for a group where errors are fed on: a weight whose inputs are large had best be a
+/// multiple of d.
+const DS_TRIED: usize = 24;
+/// From one to the next, d grows by this part.
+const PARTS_OF_D: u32 = 256;
 
 /// A matrix made of `parts` one below the other, with columns in groups. Outputs of the matrix will have
-/// `fraction_bits`.
-pub fn quantize_groups(parts: &[Part], cols: usize, grouped: Grouped, fraction_bits: i32) -> QuantizedMatrix {
+/// `fraction_bits`. `feeding`: how the errors of numbers are fed on, if they are.
+pub fn quantize_groups(
+    parts: &[Part],
+    cols: usize,
+    grouped: Grouped,
+    fraction_bits: i32,
+    feeding: Option<&Feeding>,
+) -> QuantizedMatrix {
     let rows: Vec<Row> = parts.iter().flat_map(|part| part.rows(cols)).collect();
-    let units: Vec<f64> = rows.par_iter().map(|row| unit_of(&row.groups(grouped), grouped)).collect();
+    let room = if feeding.is_some() { 1.0 + DS_TRIED as f64 / f64::from(PARTS_OF_D) } else { 1.0 };
+    let units: Vec<f64> = rows.par_iter().map(|row| room * unit_of(&row.groups(grouped), grouped)).collect();
     let largest = units.iter().fold(0.0, |a: f64, &b| a.max(b));
-    // Rounding must not reach 2^16, so the largest is aimed a little below.
-    let exponent = exponent_for(largest * (1.0 + 2f64.powi(-15)), SCALE_BITS as i32);
+    let exponent = scale_exponent(largest);
     // Rounded up, so that no factor is too large.
     let scale = |unit: &f64| ((unit / 2f64.powi(exponent)).ceil() as u32).max(1);
     let mut scales: Vec<u32> = units.iter().map(scale).collect();
@@ -45,24 +36,29 @@ pub fn quantize_groups(parts: &[Part], cols: usize, grouped: Grouped, fraction_b
     let halves = bytemuck::cast_slice_mut(&mut tiles).par_chunks_mut(half);
     halves.zip(rows.par_chunks(GROUP_ROWS)).zip(scales.par_chunks(GROUP_ROWS)).for_each(
         |((bytes, rows), scales)| {
+            let unit = |r: usize| f64::from(scales[r]) * 2f64.powi(exponent);
+            let groups: Vec<Vec<Group>> = rows.iter().map(|row| row.groups(grouped)).collect();
             let mut factors = vec![[Factors::default(); GROUP_ROWS]; grouped.groups(cols)];
-            for (r, (row, &scale)) in rows.iter().zip(scales).enumerate() {
-                let unit = f64::from(scale) * 2f64.powi(exponent);
-                let groups = row.groups(grouped).into_iter().zip(bytes.chunks_exact_mut(grouped.bytes()));
-                for (g, (group, bytes)) in groups.enumerate() {
-                    let (of_row, codes) = match row {
-                        Row::Numbers(row) => {
-                            let numbers = row.chunks(grouped.columns).nth(g).expect("as many groups");
-                            round(numbers, group.d, unit, grouped)
+            for (r, (row, groups)) in rows.iter().zip(&groups).enumerate() {
+                for (factors, group) in factors.iter_mut().zip(groups) {
+                    factors[r] = row.factors(group, unit(r), grouped);
+                }
+            }
+            let numbers: Vec<&[f32]> = rows.iter().map(Row::numbers).collect();
+            let rounded = match feeding {
+                None => round_numbers::<1>(&numbers, cols, grouped, unit, &mut factors, None),
+                Some(_) => round_numbers::<DS_TRIED>(&numbers, cols, grouped, unit, &mut factors, feeding),
+            };
+            for (r, (row, groups)) in rows.iter().zip(&groups).enumerate() {
+                let bytes = bytes.chunks_exact_mut(grouped.bytes());
+                for ((bytes, group), rounded) in bytes.zip(groups).zip(rounded.chunks(grouped.columns)) {
+                    let mut codes = group.codes;
+                    if let Row::Numbers(_) = row {
+                        for (code, rounded) in codes.iter_mut().zip(rounded) {
+                            *code = (i32::from(rounded[r]) + WEIGHT_ZERO) as u8;
                         }
-                        Row::Codes { .. } => {
-                            let o = group.o / (unit * f64::from(1 << (grouped.shift() - 1)));
-                            let d = (group.d / unit).round() as u32;
-                            (Factors { d, o: o.round() as i32 }, group.codes)
-                        }
-                    };
+                    }
                     write(bytes, &codes, r, grouped);
-                    factors[g][r] = of_row;
                 }
             }
             for (bytes, factors) in bytes.chunks_exact_mut(grouped.bytes()).zip(&factors) {
@@ -73,100 +69,26 @@ pub fn quantize_groups(parts: &[Part], cols: usize, grouped: Grouped, fraction_b
     QuantizedMatrix { rows: rows.len(), cols, coding, exponent, fraction_bits, scales, tiles }
 }
 
-/// The smallest unit of a row in which all its factors are integers small enough.
-fn unit_of(groups: &[Group], grouped: Grouped) -> f64 {
-    let o_max = f64::from((1 << (O_BITS - 1)) - 1) * f64::from(1 << (grouped.shift() - 1));
-    let units = groups.iter().map(|group| (group.d / f64::from(grouped.d_max())).max(group.o.abs() / o_max));
-    units.fold(0.0, f64::max)
-}
-
-/// A row of a part.
-enum Row<'a> {
-    Numbers(&'a [f32]),
-    Codes { q: &'a [i8], groups: &'a [Affine], columns: usize, range: (i32, i32) },
-}
-
-impl Part {
-    fn rows(&self, cols: usize) -> Vec<Row<'_>> {
-        match self {
-            Self::Numbers(numbers) => numbers.chunks_exact(cols).map(Row::Numbers).collect(),
-            Self::Codes { codes, range } => {
-                let columns = codes.columns;
-                let range = ((*range.start()).into(), (*range.end()).into());
-                let rows = codes.q.chunks_exact(cols).zip(codes.groups.chunks_exact(cols / columns));
-                rows.map(|(q, groups)| Row::Codes { q, groups, columns, range }).collect()
-            }
-        }
-    }
-}
-
-impl Row<'_> {
-    /// The row's groups. Those of numbers have no codes yet.
-    fn groups(&self, grouped: Grouped) -> Vec<Group> {
-        match *self {
-            Self::Numbers(row) => {
-                let largest = f64::from(code_limit(grouped));
-                let group = |numbers: &[f32]| Group { codes: [0; 32], d: absmax(numbers) / largest, o: 0.0 };
-                row.chunks(grouped.columns).map(group).collect()
-            }
-            Self::Codes { q, groups, columns, range } => {
-                let affine = |g: usize| groups[g * grouped.columns / columns];
-                let groups = q.chunks(grouped.columns).enumerate();
-                groups.map(|(g, q)| group_of_codes(q, affine(g), range, grouped)).collect()
-            }
-        }
-    }
-}
-
-/// The largest magnitude of a code of 8 bits.
-const fn code_limit(grouped: Grouped) -> i32 {
-    if grouped.offsets { grouped.code_max() / 2 } else { 127 }
-}
-
-/// Codes `scale · q + offset` of a range, as a group has them: multiplied by what brings them near their limits, as the
-/// bits that are lost of a group's sum then count less; with a scale that is not negative.
-fn group_of_codes(q: &[i8], affine: Affine, (low, high): (i32, i32), grouped: Grouped) -> Group {
-    let Affine { scale, offset } = affine;
-    let (scale, offset) = (f64::from(scale), f64::from(offset));
-    let (sign, scale) = if scale < 0.0 { (-1, -scale) } else { (1, scale) };
-    let mut codes = [0; 32];
-    match grouped.bits {
-        Bits::Four => {
-            let factor = 15 / (high - low);
-            // For a negative scale from the other end.
-            let end = if sign < 0 { high } else { low };
-            for (code, &q) in codes.iter_mut().zip(q) {
-                *code = (factor * sign * (i32::from(q) - end)) as u8;
-            }
-            let d = scale / f64::from(factor);
-            Group { codes, d, o: offset + f64::from(sign * end) * scale + 7.5 * d }
-        }
-        Bits::Eight => {
-            // In halves, about the middle of codes that have an offset.
-            let (middle, halves) = if grouped.offsets && low == 0 { (high, 2) } else { (0, 1) };
-            let widest = (halves * high - middle).max(middle - halves * low);
-            let factor = (code_limit(grouped) / widest).max(1);
-            for (code, &q) in codes.iter_mut().zip(q) {
-                let about_middle = sign * factor * (halves * i32::from(q) - middle);
-                *code = (about_middle.clamp(-128, 127) + 128) as u8;
-            }
-            let d = scale / f64::from(factor * halves);
-            let o = offset + f64::from(sign * middle) / f64::from(halves) * scale;
-            Group { codes, d, o }
-        }
-    }
-}
-
-/// Rounds numbers to codes of 8 bits: the factor d and the codes. d is at least `exact`.
-fn round(numbers: &[f32], exact: f64, unit: f64, grouped: Grouped) -> (Factors, [u8; 32]) {
-    let d = ((exact / unit).ceil() as u32).clamp(1, grouped.d_max());
+/// Rounds 8 rows of numbers. Each group takes one of `DS` factors d, from the one in `factors` on.
+fn round_numbers<const DS: usize>(
+    numbers: &[&[f32]],
+    cols: usize,
+    grouped: Grouped,
+    unit: impl Fn(usize) -> f64,
+    factors: &mut [[Factors; GROUP_ROWS]],
+    feeding: Option<&Feeding>,
+) -> Vec<[i8; GROUP_ROWS]> {
+    let d =
+        |least: u32, which: usize| (least + which as u32 * least.div_ceil(PARTS_OF_D)).min(grouped.d_max());
+    let steps = |row: usize, group: usize| {
+        std::array::from_fn(|which| f64::from(d(factors[group][row].d, which)) * unit(row))
+    };
     let limit = f64::from(code_limit(grouped));
-    let mut codes = [128; 32];
-    for (code, &number) in codes.iter_mut().zip(numbers) {
-        let nearest = (f64::from(number) / (f64::from(d) * unit)).round_ties_even();
-        *code = (nearest.clamp(-limit, limit) as i32 + 128) as u8;
+    let rounded = round_rows::<DS>(numbers, cols, grouped.columns, steps, limit, feeding);
+    for (factors, taken) in factors.iter_mut().zip(rounded.taken) {
+        factors.iter_mut().zip(taken).for_each(|(factors, which)| factors.d = d(factors.d, which));
     }
-    (Factors { d, o: 0 }, codes)
+    rounded.codes
 }
 
 /// Writes a row's codes into 8 rows of a group.
@@ -235,7 +157,7 @@ mod tests {
                 for grouped in codings(tensor_type) {
                     let codes = codes(tensor_type, &bytes).unwrap().unwrap();
                     let part = Part::Codes { codes, range: tensor_type.code_range() };
-                    let matrix = quantize_groups(&[part], COLUMNS, grouped, 16);
+                    let matrix = quantize_groups(&[part], COLUMNS, grouped, 16, None);
                     // The factors' rounding, of 9 bits or more; that of the codes would be ten times as much.
                     let distance = largest_distance(&gathered(&matrix), &exact);
                     prop_assert!(distance < 1.5 / 512.0, "{tensor_type:?} {grouped:?}: {distance}");
@@ -247,7 +169,7 @@ mod tests {
         fn numbers_are_rounded_to_8_bits(numbers in prop::collection::vec(-1.0f32..1.0, ROWS * COLUMNS)) {
             for columns in Grouped::COLUMNS {
                 let part = Part::Numbers(numbers.clone());
-                let matrix = quantize_groups(&[part], COLUMNS, Grouped::eight(columns), 16);
+                let matrix = quantize_groups(&[part], COLUMNS, Grouped::eight(columns), 16, None);
                 let distance = largest_distance(&gathered(&matrix), &numbers);
                 prop_assert!(distance < 0.51 / 127.0, "{columns}: {distance}");
             }

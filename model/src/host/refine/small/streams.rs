@@ -1,23 +1,14 @@
-//! All stories at once in the fp32 reference, layer by layer: as they are, and with the matrices rounded so far.
-use crate::host::fp32::{Fp32, LayerWeights, Rounding, Weights, add, matmul};
+//! All texts at once in the fp32 reference, layer by layer: as they are, and with the matrices rounded so far.
+use crate::host::dense::matmul_in_parallel;
+use crate::host::fp32::{LayerWeights, Weights, add};
+use crate::host::refine::Steady;
 use crate::shape::Shape;
 use rayon::prelude::*;
 
-/// fp32 with exponentials of f64: libraries differ in the last bit of f32's, and packed models should not.
-#[derive(Clone, Copy)]
-struct Steady;
+/// Positions that a processor works on at once.
+const PART: usize = 64;
 
-impl Rounding for Steady {
-    fn exp(&self, x: f32) -> f32 {
-        f64::from(x).exp() as f32
-    }
-
-    fn sigmoid(&self, x: f32) -> f32 {
-        (1.0 / (1.0 + f64::from(-x).exp())) as f32
-    }
-}
-
-/// Vectors of all stories' positions (positions, width): exact ones, and those that the rounded matrices give.
+/// Vectors of all texts' positions (positions, width): exact ones, and those that the rounded matrices give.
 pub struct Pair {
     /// What the checkpoint's weights give.
     pub exact: Vec<f32>,
@@ -37,16 +28,16 @@ impl Pair {
     }
 }
 
-/// The stories and the weights that they are read with.
+/// The texts and the weights that they are read with.
 pub struct Streams<'w> {
     weights: &'w Weights,
-    stories: Vec<Vec<u32>>,
+    texts: Vec<Vec<u32>>,
 }
 
 impl<'w> Streams<'w> {
-    /// Streams of these stories.
-    pub fn new(weights: &'w Weights, stories: Vec<Vec<u32>>) -> Self {
-        Self { weights, stories }
+    /// Streams of these texts.
+    pub fn new(weights: &'w Weights, texts: Vec<Vec<u32>>) -> Self {
+        Self { weights, texts }
     }
 
     /// The model's shape.
@@ -58,7 +49,7 @@ impl<'w> Streams<'w> {
     pub fn embeddings(&self, rounded: &[f32]) -> Pair {
         let dim = self.weights.shape.dim;
         let all = |table: &[f32]| {
-            let tokens = self.stories.iter().flatten();
+            let tokens = self.texts.iter().flatten();
             tokens.flat_map(|&token| table[token as usize * dim..][..dim].to_vec()).collect()
         };
         Pair { exact: all(&self.weights.embedding), rounded: all(rounded) }
@@ -66,7 +57,7 @@ impl<'w> Streams<'w> {
 
     /// The RMSNorm of both streams.
     pub fn rmsnorm(&self, x: &Pair, weight: &[f32]) -> Pair {
-        let norm = |x: &[f32]| self.engine(1).rmsnorm(x, weight);
+        let norm = |x: &[f32]| self.weights.arithmetic.rmsnorm(x, weight, &Steady);
         x.map(norm, norm)
     }
 
@@ -75,15 +66,15 @@ impl<'w> Streams<'w> {
         let dim = self.weights.shape.dim;
         let heads = |layer: &LayerWeights, xb: &[f32]| {
             let mut rest = xb;
-            let parts = self.stories.iter().map(|story| {
-                let (part, behind) = rest.split_at(story.len() * dim);
+            let parts = self.texts.iter().map(|text| {
+                let (part, behind) = rest.split_at(text.len() * dim);
                 rest = behind;
                 part
             });
             let parts: Vec<&[f32]> = parts.collect();
             let outputs = parts.par_iter().map(|part| {
-                // One layer's place in a cache is enough: none is read after this.
-                self.engine(part.len() / dim).attention(layer, 0, part, 0)
+                let cache = || vec![0.0; part.len() / dim * self.weights.shape.kv_dim()];
+                self.weights.arithmetic.attention(layer, part, 0, (&mut cache(), &mut cache()), &Steady)
             });
             outputs.collect::<Vec<_>>().concat()
         };
@@ -93,27 +84,17 @@ impl<'w> Streams<'w> {
     /// SwiGLU's outputs (positions, hidden_dim).
     pub fn swiglu(&self, exact: &LayerWeights, rounded: &LayerWeights, xb: &Pair) -> Pair {
         let dim = self.weights.shape.dim;
-        let outputs =
-            |layer: &LayerWeights, xb: &[f32]| by_parts(xb, dim, |xb| self.engine(1).swiglu(layer, xb));
+        let outputs = |layer: &LayerWeights, xb: &[f32]| {
+            let parts = xb.par_chunks(PART * dim);
+            parts.map(|xb| self.weights.arithmetic.swiglu(layer, xb, &Steady)).collect::<Vec<_>>().concat()
+        };
         xb.map(|xb| outputs(exact, xb), |xb| outputs(rounded, xb))
-    }
-
-    fn engine(&self, context: usize) -> Fp32<'w, impl Rounding + use<>> {
-        Fp32::with_rounding(self.weights, context, Steady)
     }
 }
 
 /// `x += W @ input` for both, W (dim, cols) exact and rounded.
 pub fn add_products(x: &mut Pair, exact: &[f32], rounded: &[f32], input: &Pair, cols: usize) {
     for (x, w, input) in [(&mut x.exact, exact, &input.exact), (&mut x.rounded, rounded, &input.rounded)] {
-        add(x, &by_parts(input, cols, |input| matmul(w, input, cols)));
+        add(x, &matmul_in_parallel(w, input, cols));
     }
-}
-
-/// Positions that a processor works on at once.
-const PART: usize = 64;
-
-/// `work` on parts of x (positions, width) by all processors.
-fn by_parts(x: &[f32], width: usize, work: impl Fn(&[f32]) -> Vec<f32> + Sync + Send) -> Vec<f32> {
-    x.par_chunks(PART * width).map(work).collect::<Vec<_>>().concat()
 }
