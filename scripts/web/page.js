@@ -10,7 +10,7 @@ import { Trouble, clear, show } from "./trouble.js";
 
 const BEGINNINGS = ["", "Once upon a time", "Lily and her dog", "The little robot", "One night, the moon"];
 /** The machine's last line of a story. */
-const SUMMARY = /^\[(\d+) tokens, ([\d.]+) tok\/s/;
+const SUMMARY = /^\[(\d+) tokens, (?:about )?([\d.]+) tok\/s/;
 
 const element = (id) => document.getElementById(id);
 const meter = new Meter({ tokens: element("tokens"), rate: element("rate"), place: element("place") });
