@@ -178,6 +178,6 @@ impl<'m, E: Engine> Session<'m, E> {
 fn show_status(name: &str, engine: &str, context: usize, pace: Pace, hint: &str) {
     let position = pace.tokens;
     console::with(|console| {
-        console.set_status(format_args!(" {name} {engine}  {pace}  {position}/{context}  {hint}"));
+        console.set_status(format_args!(" {name} {engine}  {position}/{context}  {pace:#}  {hint}"));
     });
 }

@@ -25,13 +25,16 @@ pub struct Pace {
 }
 
 impl fmt::Display for Pace {
-    /// `256 tokens, 512.3 tok/s, 1.95 ms a token`, or `about 512.3 tok/s`
+    /// `256 tokens, 512.3 tok/s, 1.95 ms a token`, or `about 512.3 tok/s`; without the tokens as `{:#}`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { tokens, micros, is_about } = *self;
         let rate = Places { number: (tokens * 10_000_000 / micros.max(1)) as u32, places: 1 };
         let each = Places { number: (micros / 10 / tokens.max(1)) as u32, places: 2 };
         let about = if is_about { "about " } else { "" };
-        write!(f, "{tokens} tokens, {about}{rate} tok/s, {each} ms a token")
+        if !f.alternate() {
+            write!(f, "{tokens} tokens, ")?;
+        }
+        write!(f, "{about}{rate} tok/s, {each} ms a token")
     }
 }
 
