@@ -17,6 +17,11 @@ use pc::println;
 
 /// Bytes of a block that are multiplied at least, the same ones again and again: some microseconds' work.
 const LEAST_BYTES: usize = 4096;
+/// No processor multiplies more of them in a nanosecond: where it seems so, the clock is too coarse. A browser's goes on
+/// every 5 to 100 µs.
+const MOST_BYTES_A_NANO: u64 = 64;
+/// The time by such a clock, or without one.
+const CANNOT_TELL: u64 = 0;
 /// How often that is measured. The fastest counts: the first one brings code and weights in, others are interrupted.
 const ROUNDS: usize = 4;
 
@@ -41,27 +46,29 @@ impl fmt::Display for Choice {
 }
 
 /// Tries the SIMD instructions that the CPU has, and names those that fail. Takes the fastest for this model; without a
-/// matrix or a time-stamp counter those that were mostly the fastest.
+/// matrix or a fine time-stamp counter those that are mostly the fastest.
 pub fn choose_simd(cpu: &Cpu, clock: &Clock, packed: &Packed) -> Choice {
-    let mut right = usable(cpu).filter(|&simd| is_right(simd)).chain([Simd::Scalar]);
-    if clock.tsc_hz() == 0 || packed.header.engine != EngineKind::Int8 {
-        // QEMU's translator has SSE4.1's products in line. Processors are slow with them.
-        let likely = right.find(|simd| cpu.is_tcg() || !matches!(simd, Simd::Sse41(_)));
-        return Choice { simd: likely.unwrap_or(Simd::Scalar), next: None };
-    }
-    let sample = Sample::new(packed);
-    let mut best = (u64::MAX, Simd::Scalar);
+    let right = usable(cpu).filter(|&simd| is_right(simd)).chain([Simd::Scalar]);
+    let is_measured = clock.tsc_hz() > 0 && packed.header.engine == EngineKind::Int8;
+    let sample = is_measured.then(|| Sample::new(packed));
+    let (mut best, mut likely) = ((u64::MAX, Simd::Scalar), None);
     let mut second = best;
     for simd in right {
-        let timed = (sample.nanos(simd, clock), simd);
+        // QEMU's translator has SSE4.1's products in line. Processors are slow with them.
+        if likely.is_none() && (cpu.is_tcg() || !matches!(simd, Simd::Sse41(_))) {
+            likely = Some(simd);
+        }
+        let timed = (sample.as_ref().map_or(CANNOT_TELL, |sample| sample.nanos(simd, clock)), simd);
         if timed.0 < best.0 {
             second = mem::replace(&mut best, timed);
         } else if timed.0 < second.0 {
             second = timed;
         }
     }
-    let tenths = (second.0 != u64::MAX).then(|| (second.1, second.0 * 10 / best.0.max(1)));
-    Choice { simd: best.1, next: tenths }
+    match likely {
+        Some(simd) if best.0 == CANNOT_TELL => Choice { simd, next: None },
+        _ => Choice { simd: best.1, next: Some((second.1, second.0 * 10 / best.0.max(1))) },
+    }
 }
 
 /// The SIMD instructions that this CPU has, for after [`pc::cpu::set_up`].
@@ -108,7 +115,8 @@ impl<'m> Sample<'m> {
 
     /// About how long all matrices take: the first layer stands for all.
     fn nanos(&self, simd: Simd, clock: &Clock) -> u64 {
-        let of_matrix = |entry: &Entry| {
+        let mut all = 0;
+        for entry in Self::entries(self.packed) {
             let block = self.packed.first_block(entry);
             let repeats = LEAST_BYTES.div_ceil(block.len());
             // For one test: what is slow must not be chosen.
@@ -121,10 +129,13 @@ impl<'m> Sample<'m> {
                 }
                 fastest = fastest.min(clock.nanos_between(start, clock.now()));
             }
+            if fastest * MOST_BYTES_A_NANO < (repeats * block.len()) as u64 {
+                return CANNOT_TELL;
+            }
             let layers = if entry.kind == Kind::Classifier { 1 } else { self.packed.header.shape.n_layers };
-            fastest * (Matrix::blocks(entry.rows as usize) * layers / repeats) as u64
-        };
-        Self::entries(self.packed).map(of_matrix).sum()
+            all += fastest * (Matrix::blocks(entry.rows as usize) * layers / repeats) as u64;
+        }
+        all
     }
 
     /// The products of a block; of the groups of long rows the first ones.
