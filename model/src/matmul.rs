@@ -25,8 +25,6 @@ use alloc::vec::Vec;
 const MAX_ACTIVATION: i32 = i16::MAX as i32;
 /// The largest magnitude of a weight: -128 cannot come from the packer, but from a damaged file.
 const WEIGHT_LIMIT: i64 = 128;
-/// Columns of the largest group.
-const MOST_COLUMNS: usize = 32;
 
 /// The largest magnitude of x for a matrix of `cols` columns whose rows have only a scale: 16 bits, less where
 /// the total of so many columns would not fit i32.
@@ -58,7 +56,7 @@ pub struct Activations {
 impl Activations {
     /// Operands and groups of up to `cols` values.
     const fn lengths(cols: usize) -> (usize, usize) {
-        (cols.next_multiple_of(MOST_COLUMNS) / 2, cols.div_ceil(Grouped::COLUMNS[0]))
+        (cols.next_multiple_of(Grouped::MOST_COLUMNS) / 2, cols.div_ceil(Grouped::COLUMNS[0]))
     }
 
     /// Bytes of room for vectors of up to `cols` values.
@@ -118,7 +116,7 @@ impl Activations {
     fn quantize_groups(&mut self, values: &[i32], scale: Scale, up: u32, grouped: Grouped) {
         let groups = self.operands.chunks_mut(grouped.columns / 2).zip(&mut self.groups);
         for (values, (operands, group)) in values.chunks(grouped.columns).zip(groups) {
-            let (mut x, mut sum) = ([0; MOST_COLUMNS], 0);
+            let (mut x, mut sum) = ([0; Grouped::MOST_COLUMNS], 0);
             for (x, value) in x.iter_mut().zip(values) {
                 *x = scale.nearest_of_upper_half(value << up);
                 sum += *x;

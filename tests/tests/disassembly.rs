@@ -9,9 +9,11 @@ use unreallm as _; // its build script has made the programs
 /// where the flag that a 486 lacks can be changed.
 const PERMITS: &[Permit] = &[
     Permit { function: "::sse2", features: &[SSE, SSE2, CMOV] },
-    Permit { function: "::sse41", features: &[SSE, SSE2, SSE3, SSE4_1, CMOV] },
-    // `Cpu::detect`, the clock's calibration and the choice of SIMD are parts of it.
-    Permit { function: "loader::", features: &[CPUID, TSC] },
+    Permit { function: "::sse41::", features: &[SSE, SSE2, SSE3, SSE4_1, CMOV] },
+    Permit { function: "::sse41_groups::", features: &[SSE, SSE2, SSE3, SSE4_1, CMOV] },
+    // `Cpu::detect`, the clock's calibration and the times of the choice of SIMD are parts of it.
+    Permit { function: "loader::main", features: &[CPUID, TSC] },
+    Permit { function: "loader::choose_simd", features: &[CPUID, TSC] },
     Permit { function: "<pc::clock::Clock>::", features: &[TSC] },
     // Only where the clock is the TSC does a processor stay awake by it.
     Permit { function: "<pc::processors::workers::Worker>::", features: &[TSC] },

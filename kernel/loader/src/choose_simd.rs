@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::{fmt, mem};
 use model::engine::EngineKind;
 use model::matrix::factors::GROUP_ROWS;
-use model::matrix::{Coding, GROUPS, Matrix, TILE_ROWS, tiles};
+use model::matrix::{Coding, GROUPS, Grouped, Matrix, TILE_ROWS, tiles};
 use model::packed::{Entry, Kind, Packed};
 use model::simd::self_test::fingerprint;
 use model::simd::{GroupOfX, Operand, Simd, Sse2, Sse41};
@@ -102,7 +102,7 @@ struct Sample<'m> {
 impl<'m> Sample<'m> {
     fn new(packed: &'m Packed) -> Self {
         let columns = Self::entries(packed).map(|entry| entry.cols as usize).max().unwrap_or_default();
-        let operands = alloc::vec![Operand::ZERO; columns.next_multiple_of(32) / 2];
+        let operands = alloc::vec![Operand::ZERO; columns.next_multiple_of(Grouped::MOST_COLUMNS) / 2];
         Self { packed, operands, groups: alloc::vec![GroupOfX::ZERO; GROUPS] }
     }
 

@@ -62,7 +62,9 @@ pub enum Coding {
 
 impl Grouped {
     /// How many columns a group can have.
-    pub const COLUMNS: [usize; 2] = [16, 32];
+    pub const COLUMNS: [usize; 2] = [16, Self::MOST_COLUMNS];
+    /// The most of them.
+    pub const MOST_COLUMNS: usize = 32;
 
     /// Four bits with offsets.
     pub const fn four(columns: usize) -> Self {

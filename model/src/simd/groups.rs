@@ -32,9 +32,9 @@ const _: () =
 
 /// A function for a target feature: for all groups, `start` sets the sums in xmm0 and xmm1, `products` adds 32
 /// bits of codes of 8 rows, of which there are `words`, and `factors` makes them the group's part of the totals.
-macro_rules! add_groups {
-    ($name:ident, $feature:literal, $doc:literal, $start:expr, $products:expr, $factors:expr) => {
-        #[doc = $doc]
+macro_rules! add_groups_of {
+    ($name:ident, $feature:literal, $start:expr, $products:expr, $factors:expr) => {
+        #[doc = concat!("As [`super::scalar::", stringify!($name), "`].")]
         ///
         /// # Safety
         /// There must be one group or more; as many groups of weights; two operands for each 4 columns; and one or
@@ -77,4 +77,27 @@ macro_rules! add_groups {
     };
 }
 
-pub(super) use add_groups;
+/// The functions of all codings for a target feature, from the macros `start`, `products_of_4_bits`,
+/// `products_of_8_bits`, `factors_with_offsets` and `factors` of the file that asks for them.
+macro_rules! add_groups {
+    ($feature:literal) => {
+        use super::groups::add_groups_of;
+        add_groups_of!(
+            add_groups_of_4_bits,
+            $feature,
+            start!(),
+            products_of_4_bits!(),
+            factors_with_offsets!()
+        );
+        add_groups_of!(
+            add_groups_with_offsets,
+            $feature,
+            start!(),
+            products_of_8_bits!(),
+            factors_with_offsets!()
+        );
+        add_groups_of!(add_groups_of_8_bits, $feature, start!(), products_of_8_bits!(), factors!());
+    };
+}
+
+pub(super) use {add_groups, add_groups_of};

@@ -154,7 +154,7 @@ impl Simd {
 
     /// Numbers to multiply columns of codes by, eight at a time: four operands for them. Those for codes of 8 bits
     /// are two times [`Simd::four`].
-    #[inline(never)] // 400 bytes, for what is done once for a vector
+    #[inline(never)] // 600 bytes, for what is done once for a vector
     pub fn operands(self, bits: Bits, x: &[i32], out: &mut [Operand]) {
         for (x, out) in x.as_chunks().0.iter().zip(out.as_chunks_mut::<4>().0) {
             for (i, out) in out.iter_mut().enumerate() {

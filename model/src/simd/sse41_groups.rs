@@ -122,27 +122,4 @@ macro_rules! factors {
     };
 }
 
-add_groups!(
-    add_groups_of_4_bits,
-    "sse4.1",
-    "As [`super::scalar::add_groups_of_4_bits`].",
-    start!(),
-    products_of_4_bits!(),
-    factors_with_offsets!()
-);
-add_groups!(
-    add_groups_with_offsets,
-    "sse4.1",
-    "As [`super::scalar::add_groups_with_offsets`].",
-    start!(),
-    products_of_8_bits!(),
-    factors_with_offsets!()
-);
-add_groups!(
-    add_groups_of_8_bits,
-    "sse4.1",
-    "As [`super::scalar::add_groups_of_8_bits`].",
-    start!(),
-    products_of_8_bits!(),
-    factors!()
-);
+add_groups!("sse4.1");

@@ -11,13 +11,13 @@
 //! with the least sum of its columns' terms is taken. Some channels' inputs are a hundred times the others': a step
 //! that their weights are near a multiple of is worth more than the smallest one.
 use crate::host::dense::damped_cholesky;
-use crate::matrix::factors::GROUP_ROWS;
+use crate::matrix::{Grouped, factors::GROUP_ROWS};
 
 /// What is added to the diagonal of XᵀX, as a part of its mean: it keeps errors small where X says little.
 const DAMPING: f32 = 0.01;
 
 /// The most columns of a group.
-pub const MOST_COLUMNS: usize = 32;
+pub const MOST_COLUMNS: usize = Grouped::MOST_COLUMNS;
 
 /// How the errors of a matrix's columns are fed on.
 pub struct Feeding {
